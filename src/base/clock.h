@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Time as int64_t microseconds since the epoch, UTC, and its one text form: RFC 3339 with six decimals and 'Z'.
- * Only cs_clock_now and cs_clock_mono look at a clock; the rest is pure (timefmt.c).
+ * Time as int64_t microseconds since the epoch, UTC, and its one text form: RFC 3339 with six
+ * decimals and 'Z'. Only cs_clock_now and cs_clock_mono look at a clock; the rest is pure
+ * (timefmt.c).
  */
 #ifndef CS_BASE_CLOCK_H
 #define CS_BASE_CLOCK_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The little DER that signing needs: DigestInfo (RFC 8017 §9.2) and Ecdsa-Sig-Value (RFC 3279 §2.2.3).
- * Written by us, so that what an HSM signs is exactly what was checked.
+ * The little DER that signing needs: DigestInfo (RFC 8017 §9.2) and Ecdsa-Sig-Value (RFC 3279
+ * §2.2.3). Written by us, so that what an HSM signs is exactly what was checked.
  */
 #ifndef CS_BASE_DER_H
 #define CS_BASE_DER_H
@@ -11,8 +11,10 @@
 #define CS_DIGEST_INFO_MAX 83 /* 19 + 64 */
 
 /** DigestInfo of a digest whose length is cs_hash_len(h). Returns its length. */
-size_t cs_der_digest_info(enum cs_hash h, const uint8_t *digest, uint8_t out[static CS_DIGEST_INFO_MAX]);
+size_t cs_der_digest_info(enum cs_hash h, const uint8_t *digest,
+			  uint8_t out[static CS_DIGEST_INFO_MAX]);
 /** r ‖ s of equal halves (PKCS#11) to DER. CS_E_INVALID on odd or zero-valued input. */
-enum cs_rc cs_der_ecdsa_encode(struct cs_bytes raw, struct cs_buf *out, struct cs_err *e) CS_MUST_CHECK;
+enum cs_rc cs_der_ecdsa_encode(struct cs_bytes raw, struct cs_buf *out,
+			       struct cs_err *e) CS_MUST_CHECK;
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Hexadecimal and base64 (RFC 4648 §4), strict in both directions.
- * Must not accept what it would not write: lower-case hex only, padded base64 only, no white space, no stray bits.
+ * Must not accept what it would not write: lower-case hex only, padded base64 only, no white space,
+ * no stray bits.
  */
 #ifndef CS_BASE_ENC_H
 #define CS_BASE_ENC_H

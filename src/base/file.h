@@ -7,13 +7,17 @@
 
 #include "base/buf.h"
 
-/** Append the content of a regular file of at most out->max bytes. Errors name the path. CS_E_NOT_FOUND when absent. */
+/** Append the content of a regular file of at most out->max bytes. Errors name the path.
+ * CS_E_NOT_FOUND when absent. */
 enum cs_rc cs_file_read(const char *path, struct cs_buf *out, struct cs_err *e) CS_MUST_CHECK;
 /** Write a temporary file beside it, fsync, rename, fsync the directory. */
-enum cs_rc cs_file_replace(const char *path, struct cs_bytes content, unsigned mode, struct cs_err *e) CS_MUST_CHECK;
+enum cs_rc cs_file_replace(const char *path, struct cs_bytes content, unsigned mode,
+			   struct cs_err *e) CS_MUST_CHECK;
 /** Create a file that must not exist yet (O_EXCL). */
-enum cs_rc cs_file_create(const char *path, struct cs_bytes content, unsigned mode, struct cs_err *e) CS_MUST_CHECK;
-/** The file and every directory above it belong to root or to `uid`, and nobody else may write them (sticky root-owned directories such as /tmp pass). */
+enum cs_rc cs_file_create(const char *path, struct cs_bytes content, unsigned mode,
+			  struct cs_err *e) CS_MUST_CHECK;
+/** The file and every directory above it belong to root or to `uid`, and nobody else may write them
+ * (sticky root-owned directories such as /tmp pass). */
 enum cs_rc cs_file_is_trusted(const char *path, unsigned uid, struct cs_err *e) CS_MUST_CHECK;
 
 #endif

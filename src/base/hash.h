@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The SHA-2 functions that countersign knows, by OpenSSL. SHA-1 and MD5 do not exist here.
- * Fails only when OpenSSL itself fails, which ends the program: a host without SHA-256 cannot keep a log.
+ * Fails only when OpenSSL itself fails, which ends the program: a host without SHA-256 cannot keep
+ * a log.
  */
 #ifndef CS_BASE_HASH_H
 #define CS_BASE_HASH_H
@@ -15,9 +16,9 @@
 /** Values are stored and sent by name only. */
 enum cs_hash { CS_HASH_NONE, CS_HASH_SHA256, CS_HASH_SHA384, CS_HASH_SHA512 };
 
-const char *cs_hash_name(enum cs_hash h);		    /* "sha256" */
-enum cs_hash cs_hash_from_name(const char *name);	    /* CS_HASH_NONE when unknown */
-size_t cs_hash_len(enum cs_hash h);			    /* 32, 48, 64; 0 for none */
+const char *cs_hash_name(enum cs_hash h);         /* "sha256" */
+enum cs_hash cs_hash_from_name(const char *name); /* CS_HASH_NONE when unknown */
+size_t cs_hash_len(enum cs_hash h);               /* 32, 48, 64; 0 for none */
 
 struct cs_sha256 {
 	uint8_t b[CS_SHA256_LEN];

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Canonical JSON: RFC 8785 restricted to objects, arrays, strings, booleans and integers |n| < 2^53, ASCII keys.
- * What is hashed or signed is written by cs_jw and, on input, re-serialised and compared. No reals, no null.
+ * Canonical JSON: RFC 8785 restricted to objects, arrays, strings, booleans and integers |n| <
+ * 2^53, ASCII keys. What is hashed or signed is written by cs_jw and, on input, re-serialised and
+ * compared. No reals, no null.
  */
 #ifndef CS_BASE_JCS_H
 #define CS_BASE_JCS_H
@@ -14,8 +15,8 @@
 #define CS_JCS_INT_MAX 9007199254740991LL
 
 /**
- * Streaming writer. The caller writes the keys of an object in ascending order; the writer asserts that, so that
- * every place that builds a document shows its fields in the order of the bytes.
+ * Streaming writer. The caller writes the keys of an object in ascending order; the writer asserts
+ * that, so that every place that builds a document shows its fields in the order of the bytes.
  * Inside arrays, pass key = NULL.
  */
 struct cs_jw {
@@ -30,7 +31,8 @@ void cs_jw_object(struct cs_jw *w, const char *key);
 void cs_jw_array(struct cs_jw *w, const char *key);
 void cs_jw_end_object(struct cs_jw *w);
 void cs_jw_end_array(struct cs_jw *w);
-void cs_jw_str(struct cs_jw *w, const char *key, const char *value); /* valid UTF-8, escaped as RFC 8785 §3.2.2.2 */
+void cs_jw_str(struct cs_jw *w, const char *key,
+	       const char *value); /* valid UTF-8, escaped as RFC 8785 §3.2.2.2 */
 void cs_jw_int(struct cs_jw *w, const char *key, int64_t value);
 void cs_jw_bool(struct cs_jw *w, const char *key, bool value);
 void cs_jw_hex(struct cs_jw *w, const char *key, const uint8_t *data, size_t len);
@@ -38,7 +40,8 @@ void cs_jw_base64(struct cs_jw *w, const char *key, struct cs_bytes data);
 /** A document that is canonical JSON already, embedded as a value. */
 void cs_jw_raw(struct cs_jw *w, const char *key, struct cs_bytes canonical);
 
-/** Serialise a parsed value canonically. CS_E_INVALID for reals, null, big integers and non-ASCII keys. */
+/** Serialise a parsed value canonically. CS_E_INVALID for reals, null, big integers and non-ASCII
+ * keys. */
 enum cs_rc cs_jcs_write(const json_t *value, struct cs_buf *out, struct cs_err *e) CS_MUST_CHECK;
 
 /**

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Strict JSON input: a table of fields maps an object onto a struct; unknown, missing, duplicate and mistyped
- * fields are errors that name the field's path. Output that is not hashed may use jansson directly.
- * jansson facts: duplicates refused, size limited, depth limited to CS_JCS_DEPTH_MAX.
+ * Strict JSON input: a table of fields maps an object onto a struct; unknown, missing, duplicate
+ * and mistyped fields are errors that name the field's path. Output that is not hashed may use
+ * jansson directly. jansson facts: duplicates refused, size limited, depth limited to
+ * CS_JCS_DEPTH_MAX.
  */
 #ifndef CS_BASE_JSON_H
 #define CS_BASE_JSON_H
@@ -22,7 +23,7 @@ enum cs_json_text {
 	CS_TEXT_NAME, /* [A-Za-z0-9._+/@:-], see base/text.h */
 	CS_TEXT_FREE, /* UTF-8 without control, format and bidi characters */
 	CS_TEXT_HEX,
-	CS_TEXT_ANY,  /* checked by the caller */
+	CS_TEXT_ANY, /* checked by the caller */
 };
 
 /**
@@ -39,11 +40,26 @@ struct cs_json_field {
 	void *out;
 };
 
-#define CS_JSON_STR_FIELD(n, opt, t, lo, hi, p) { (n), CS_JSON_STR, (opt), (t), (lo), (hi), (const char **)(p) }
-#define CS_JSON_INT_FIELD(n, opt, lo, hi, p) { (n), CS_JSON_INT, (opt), CS_TEXT_ANY, (lo), (hi), (int64_t *)(p) }
-#define CS_JSON_BOOL_FIELD(n, opt, p) { (n), CS_JSON_BOOL, (opt), CS_TEXT_ANY, 0, 1, (bool *)(p) }
-#define CS_JSON_OBJECT_FIELD(n, opt, p) { (n), CS_JSON_OBJECT, (opt), CS_TEXT_ANY, 0, 0, (json_t **)(p) }
-#define CS_JSON_ARRAY_FIELD(n, opt, lo, hi, p) { (n), CS_JSON_ARRAY, (opt), CS_TEXT_ANY, (lo), (hi), (json_t **)(p) }
+#define CS_JSON_STR_FIELD(n, opt, t, lo, hi, p)                              \
+	{                                                                    \
+		(n), CS_JSON_STR, (opt), (t), (lo), (hi), (const char **)(p) \
+	}
+#define CS_JSON_INT_FIELD(n, opt, lo, hi, p)                                     \
+	{                                                                        \
+		(n), CS_JSON_INT, (opt), CS_TEXT_ANY, (lo), (hi), (int64_t *)(p) \
+	}
+#define CS_JSON_BOOL_FIELD(n, opt, p)                                    \
+	{                                                                \
+		(n), CS_JSON_BOOL, (opt), CS_TEXT_ANY, 0, 1, (bool *)(p) \
+	}
+#define CS_JSON_OBJECT_FIELD(n, opt, p)                                       \
+	{                                                                     \
+		(n), CS_JSON_OBJECT, (opt), CS_TEXT_ANY, 0, 0, (json_t **)(p) \
+	}
+#define CS_JSON_ARRAY_FIELD(n, opt, lo, hi, p)                                     \
+	{                                                                          \
+		(n), CS_JSON_ARRAY, (opt), CS_TEXT_ANY, (lo), (hi), (json_t **)(p) \
+	}
 
 /**
  * Read an object by its table.

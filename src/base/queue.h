@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A bounded queue of pointers between threads. Putting never blocks: a full queue is CS_E_BUSY (admission control).
+ * A bounded queue of pointers between threads. Putting never blocks: a full queue is CS_E_BUSY
+ * (admission control).
  */
 #ifndef CS_BASE_QUEUE_H
 #define CS_BASE_QUEUE_H

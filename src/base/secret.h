@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Secrets: locked in memory where the limit allows, never dumped, wiped when freed, never formatted.
+ * Secrets: locked in memory where the limit allows, never dumped, wiped when freed, never
+ * formatted.
  */
 #ifndef CS_BASE_SECRET_H
 #define CS_BASE_SECRET_H
@@ -10,8 +11,10 @@
 struct cs_secret; /* opaque, so that it cannot be printed by accident */
 
 /** Read a PIN or pass phrase: first line of the file, without its newline, 1..256 bytes. */
-enum cs_rc cs_secret_from_file(const char *path, struct cs_secret **sp, struct cs_err *e) CS_MUST_CHECK;
-enum cs_rc cs_secret_from_bytes(struct cs_bytes in, struct cs_secret **sp, struct cs_err *e) CS_MUST_CHECK;
+enum cs_rc cs_secret_from_file(const char *path, struct cs_secret **sp,
+			       struct cs_err *e) CS_MUST_CHECK;
+enum cs_rc cs_secret_from_bytes(struct cs_bytes in, struct cs_secret **sp,
+				struct cs_err *e) CS_MUST_CHECK;
 struct cs_bytes cs_secret_bytes(const struct cs_secret *s); /* borrowed */
 void cs_secret_free(struct cs_secret *s);
 

@@ -10,7 +10,8 @@
 
 /** 1..max bytes of [A-Za-z0-9._+/@:-]. */
 bool cs_text_is_name(const char *s, size_t max);
-/** Valid UTF-8 of at most max bytes, no control (Cc), format (Cf, so no bidi), surrogate or line separator characters. */
+/** Valid UTF-8 of at most max bytes, no control (Cc), format (Cf, so no bidi), surrogate or line
+ * separator characters. */
 bool cs_text_is_free(const char *s, size_t max);
 bool cs_text_is_utf8(const uint8_t *s, size_t len);
 /** A UUID in its lower-case 8-4-4-4-12 form. */
