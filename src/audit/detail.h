@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The detail object of each kind of event: one writer per kind, so that core/ and the tests cannot disagree with
- * audit/verify.c about names. docs/PROTOCOL.log is the list. Byte strings are base64, hashes hex.
+ * The detail object of each kind of event: one writer per kind, so that core/ and the tests cannot
+ * disagree with audit/verify.c about names. docs/PROTOCOL.log is the list. Byte strings are base64,
+ * hashes hex.
  */
 #ifndef CS_AUDIT_DETAIL_H
 #define CS_AUDIT_DETAIL_H
@@ -18,20 +19,24 @@ void cs_detail_empty(struct cs_buf *out);
 /** {"last_seq"}: the last event before the unclean stop */
 void cs_detail_unclean(struct cs_buf *out, int64_t last_seq);
 /** {"digest","resolved" (base64),"version","yaml" (base64)} */
-void cs_detail_policy(struct cs_buf *out, const struct cs_sha256 *digest, struct cs_bytes resolved, int64_t version,
-		      struct cs_bytes yaml);
+void cs_detail_policy(struct cs_buf *out, const struct cs_sha256 *digest, struct cs_bytes resolved,
+		      int64_t version, struct cs_bytes yaml);
 /** {"digest","principals"}: digest of the YAML bytes, number of principals */
 void cs_detail_access(struct cs_buf *out, const struct cs_sha256 *digest, int64_t principals);
 /** {"count","reason","source"}: refusals of one source in one minute */
-void cs_detail_auth_refused(struct cs_buf *out, int64_t count, const char *reason, const char *source);
+void cs_detail_auth_refused(struct cs_buf *out, int64_t count, const char *reason,
+			    const char *source);
 /** {"method","path","role"} */
-void cs_detail_access_refused(struct cs_buf *out, const char *method, const char *path, const char *role);
+void cs_detail_access_refused(struct cs_buf *out, const char *method, const char *path,
+			      const char *role);
 /** {"fingerprint","reason","rule"} */
-void cs_detail_denied(struct cs_buf *out, const struct cs_sha256 *fingerprint, const char *reason, const char *rule);
+void cs_detail_denied(struct cs_buf *out, const struct cs_sha256 *fingerprint, const char *reason,
+		      const char *rule);
 /** {"document" (base64),"state"} */
 void cs_detail_created(struct cs_buf *out, struct cs_bytes document, enum cs_state state);
 /** {"envelope" (base64),"person","state"}: state after the decision */
-void cs_detail_decision(struct cs_buf *out, struct cs_bytes envelope, const char *person, enum cs_state state);
+void cs_detail_decision(struct cs_buf *out, struct cs_bytes envelope, const char *person,
+			enum cs_state state);
 /** {"reason","state"}: judged again after a reload */
 void cs_detail_rejudged(struct cs_buf *out, const char *reason, enum cs_state state);
 /** {"reason"} */
@@ -44,10 +49,11 @@ struct cs_intent {
 };
 void cs_detail_intent(struct cs_buf *out, const struct cs_intent *i);
 /** {"artifact","attempt","signature_sha256"} */
-void cs_detail_done(struct cs_buf *out, int64_t artifact, int64_t attempt, const struct cs_sha256 *signature);
+void cs_detail_done(struct cs_buf *out, int64_t artifact, int64_t attempt,
+		    const struct cs_sha256 *signature);
 /** {"artifact","attempt","code","message","reached_hsm"}; for failed and unknown */
-void cs_detail_not_done(struct cs_buf *out, int64_t artifact, int64_t attempt, const char *code, const char *message,
-			bool reached_hsm);
+void cs_detail_not_done(struct cs_buf *out, int64_t artifact, int64_t attempt, const char *code,
+			const char *message, bool reached_hsm);
 /** {"signatures" [base64 …]}, in the order of the artifacts */
 void cs_detail_signed(struct cs_buf *out, const struct cs_bytes *signatures, size_t count);
 /** {"from","to"} */
@@ -55,7 +61,8 @@ void cs_detail_export(struct cs_buf *out, int64_t from, int64_t to);
 /** {"message","token"} */
 void cs_detail_signer(struct cs_buf *out, const char *message, const char *token);
 /** {"failed","keys","ok","token"}: numbers of keys tested and failed */
-void cs_detail_selftest(struct cs_buf *out, int64_t failed, int64_t keys, bool ok, const char *token);
+void cs_detail_selftest(struct cs_buf *out, int64_t failed, int64_t keys, bool ok,
+			const char *token);
 /** {"jump_us"}: positive = forwards */
 void cs_detail_clock_jump(struct cs_buf *out, int64_t jump_us);
 /** {"free_bytes","watermark_bytes"} */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * From a verified client certificate to a principal. TLS and chain verification are http/'s; this is the lookup.
+ * From a verified client certificate to a principal. TLS and chain verification are http/'s; this
+ * is the lookup.
  */
 #ifndef CS_AUTHN_AUTHN_H
 #define CS_AUTHN_AUTHN_H
@@ -20,9 +21,10 @@ struct cs_peer_cert {
 
 /**
  * @param pp  borrowed from access, set on success
- * @return CS_OK, or CS_E_UNAUTHENTICATED: nobody, or two principals match (the message says which of the two)
+ * @return CS_OK, or CS_E_UNAUTHENTICATED: nobody, or two principals match (the message says which
+ * of the two)
  */
-enum cs_rc cs_authn_find(const struct cs_access *access, const struct cs_peer_cert *cert, const struct cs_principal **pp,
-			 struct cs_err *e) CS_MUST_CHECK;
+enum cs_rc cs_authn_find(const struct cs_access *access, const struct cs_peer_cert *cert,
+			 const struct cs_principal **pp, struct cs_err *e) CS_MUST_CHECK;
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Payloads of the two DSSE envelopes that people sign: decisions on requests and enrolments of approval keys.
- * Bytes in docs/PROTOCOL.decision. Signing and verifying is base/dsse.h's; whose signature counts is quorum/'s.
+ * Payloads of the two DSSE envelopes that people sign: decisions on requests and enrolments of
+ * approval keys. Bytes in docs/PROTOCOL.decision. Signing and verifying is base/dsse.h's; whose
+ * signature counts is quorum/'s.
  */
 #ifndef CS_MODEL_DECISION_H
 #define CS_MODEL_DECISION_H
@@ -21,10 +22,11 @@ struct cs_log_ref {
 
 struct cs_decision {
 	struct cs_sha256 request_sha256; /* of the request document's bytes */
-	int64_t n;			 /* 1..CS_N_MAX; counts this person's decisions on this request */
+	int64_t n; /* 1..CS_N_MAX; counts this person's decisions on this request */
 	enum cs_verdict_kind verdict;
 	size_t checked_count;
-	char checked[CS_ARTIFACTS_MAX][CS_NAME_MAX + 1]; /* names of the artifacts compared, ascending */
+	char checked[CS_ARTIFACTS_MAX]
+		    [CS_NAME_MAX + 1]; /* names of the artifacts compared, ascending */
 	struct cs_log_ref log;
 	int64_t time; /* informational */
 	bool has_comment;
@@ -32,7 +34,8 @@ struct cs_decision {
 };
 
 void cs_decision_write(const struct cs_decision *d, struct cs_buf *out);
-enum cs_rc cs_decision_parse(struct cs_bytes payload, struct cs_decision *out, struct cs_err *e) CS_MUST_CHECK;
+enum cs_rc cs_decision_parse(struct cs_bytes payload, struct cs_decision *out,
+			     struct cs_err *e) CS_MUST_CHECK;
 
 /** "This key is mine": proves possession; signing.yaml gives it authority. */
 struct cs_enrolment {
@@ -43,6 +46,7 @@ struct cs_enrolment {
 };
 
 void cs_enrolment_write(const struct cs_enrolment *en, struct cs_buf *out);
-enum cs_rc cs_enrolment_parse(struct cs_bytes payload, struct cs_enrolment *out, struct cs_err *e) CS_MUST_CHECK;
+enum cs_rc cs_enrolment_parse(struct cs_bytes payload, struct cs_enrolment *out,
+			      struct cs_err *e) CS_MUST_CHECK;
 
 #endif

@@ -1,28 +1,33 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The closed lists of the model: environments, roles, formats, states, decisions, and their names on the wire.
- * 0 is "none" everywhere and has no name.
+ * The closed lists of the model: environments, roles, formats, states, decisions, and their names
+ * on the wire. 0 is "none" everywhere and has no name.
  */
 #ifndef CS_MODEL_NAMES_H
 #define CS_MODEL_NAMES_H
 
 #include <stdbool.h>
 
-enum cs_env { CS_ENV_NONE, CS_ENV_DEV, CS_ENV_PROD };		 /* "dev", "prod" */
+enum cs_env { CS_ENV_NONE, CS_ENV_DEV, CS_ENV_PROD }; /* "dev", "prod" */
 
 /** A principal has exactly one. */
 enum cs_role { CS_ROLE_NONE, CS_ROLE_AGENT, CS_ROLE_APPROVER, CS_ROLE_AUDITOR, CS_ROLE_OPERATOR };
 
 enum cs_format {
 	CS_FORMAT_NONE,
-	CS_FORMAT_RSA_PKCS1,	  /* "rsa-pkcs1" */
-	CS_FORMAT_RSA_PSS,	  /* "rsa-pss" */
-	CS_FORMAT_ECDSA,	  /* "ecdsa" */
+	CS_FORMAT_RSA_PKCS1,      /* "rsa-pkcs1" */
+	CS_FORMAT_RSA_PSS,        /* "rsa-pss" */
+	CS_FORMAT_ECDSA,          /* "ecdsa" */
 	CS_FORMAT_ED25519_DIGEST, /* "ed25519-digest" */
 	CS_FORMAT__COUNT
 };
 
-enum cs_verdict_kind { CS_VERDICT_NONE, CS_VERDICT_APPROVE, CS_VERDICT_REJECT, CS_VERDICT_WITHDRAW };
+enum cs_verdict_kind {
+	CS_VERDICT_NONE,
+	CS_VERDICT_APPROVE,
+	CS_VERDICT_REJECT,
+	CS_VERDICT_WITHDRAW
+};
 
 /** How a requester was authenticated. */
 enum cs_method { CS_METHOD_NONE, CS_METHOD_MTLS }; /* "mtls" */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The resolved signing policy: signing.yaml with every default filled in and full SPKIs.
- * Immutable once built and shared between threads by reference count. policy/ builds it from YAML and judges by it;
- * its canonical bytes are what the policy digest covers and what an auditor reads back.
+ * Immutable once built and shared between threads by reference count. policy/ builds it from YAML
+ * and judges by it; its canonical bytes are what the policy digest covers and what an auditor reads
+ * back.
  */
 #ifndef CS_MODEL_POLICY_H
 #define CS_MODEL_POLICY_H
@@ -31,14 +32,14 @@ struct cs_key {
 	struct cs_pk *pk; /* owned by the policy */
 	struct cs_quorum_list quorum;
 	int64_t not_before, not_after; /* µs; 0 and INT64_MAX when open */
-	int64_t max_wait;	       /* seconds: expires − created of its requests at most */
+	int64_t max_wait;              /* seconds: expires − created of its requests at most */
 	bool disabled;
 	bool imported; /* CKA_LOCAL may be false (restored to a second HSM) */
 };
 
 struct cs_approval_key {
-	struct cs_pk *pk;	  /* owned by the policy */
-	struct cs_buf enrolment;  /* DSSE envelope signed by this very key */
+	struct cs_pk *pk;        /* owned by the policy */
+	struct cs_buf enrolment; /* DSSE envelope signed by this very key */
 };
 
 struct cs_approver {
@@ -52,20 +53,22 @@ struct cs_policy {
 	char instance[CS_NAME_MAX + 1];
 	int64_t version; /* 1..2^53−1, only grows */
 	size_t token_count, key_count, approver_count;
-	struct cs_token *tokens;	/* owned; ascending by name, like the others */
-	struct cs_key *keys;		/* owned */
-	struct cs_approver *approvers;	/* owned */
-	struct cs_buf json;		/* canonical bytes */
-	struct cs_sha256 digest;	/* of them */
-	int refs;			/* atomic */
+	struct cs_token *tokens;       /* owned; ascending by name, like the others */
+	struct cs_key *keys;           /* owned */
+	struct cs_approver *approvers; /* owned */
+	struct cs_buf json;            /* canonical bytes */
+	struct cs_sha256 digest;       /* of them */
+	int refs;                      /* atomic */
 };
 
-/** An empty policy with one reference, for a builder to fill; cs_policy_seal() completes it. NULL without memory. */
+/** An empty policy with one reference, for a builder to fill; cs_policy_seal() completes it. NULL
+ * without memory. */
 struct cs_policy *cs_policy_new(void);
 /** Sort, write the canonical bytes and the digest. */
 enum cs_rc cs_policy_seal(struct cs_policy *p, struct cs_err *e) CS_MUST_CHECK;
 /** Read canonical bytes back. Structure only; policy/check.h has the rules. */
-enum cs_rc cs_policy_parse(struct cs_bytes json, struct cs_policy **pp, struct cs_err *e) CS_MUST_CHECK;
+enum cs_rc cs_policy_parse(struct cs_bytes json, struct cs_policy **pp,
+			   struct cs_err *e) CS_MUST_CHECK;
 struct cs_policy *cs_policy_ref(struct cs_policy *p);
 void cs_policy_unref(struct cs_policy *p);
 
@@ -75,7 +78,8 @@ const struct cs_key *cs_policy_key_by_spki(const struct cs_policy *p, const stru
 const struct cs_token *cs_policy_token(const struct cs_policy *p, const char *name);
 const struct cs_approver *cs_policy_approver(const struct cs_policy *p, const char *person);
 /** The approver whose enrolled key has this SPKI hash; *pkp is set to the key. */
-const struct cs_approver *cs_policy_approver_by_key(const struct cs_policy *p, const struct cs_sha256 *spki,
+const struct cs_approver *cs_policy_approver_by_key(const struct cs_policy *p,
+						    const struct cs_sha256 *spki,
 						    const struct cs_pk **pkp);
 
 #endif

@@ -20,7 +20,8 @@ struct cs_digest {
 	uint8_t value[CS_HASH_MAX_LEN]; /* cs_hash_len(hash) bytes are used */
 };
 
-/** One image. The agent gives name, digest, size, key and perhaps format; the server resolves the rest. */
+/** One image. The agent gives name, digest, size, key and perhaps format; the server resolves the
+ * rest. */
 struct cs_artifact {
 	char name[CS_NAME_MAX + 1];
 	struct cs_digest digest;
@@ -62,7 +63,7 @@ struct cs_quorum_line {
 };
 
 struct cs_quorum_list {
-	size_t count; /* 0: no approval needed */
+	size_t count;                                     /* 0: no approval needed */
 	struct cs_quorum_line lines[CS_QUORUM_LINES_MAX]; /* ascending by group */
 };
 
@@ -87,9 +88,12 @@ struct cs_request {
 	struct cs_sha256 policy_digest;
 };
 
-/** Read a submission: unknown fields, duplicate artifact names, wrong digest lengths … are errors with the field's path. */
-enum cs_rc cs_submission_parse(struct cs_bytes body, struct cs_submission *out, struct cs_err *e) CS_MUST_CHECK;
-/** Hash of the parsed, canonical form: the same for bodies that differ in white space or order only. */
+/** Read a submission: unknown fields, duplicate artifact names, wrong digest lengths … are errors
+ * with the field's path. */
+enum cs_rc cs_submission_parse(struct cs_bytes body, struct cs_submission *out,
+			       struct cs_err *e) CS_MUST_CHECK;
+/** Hash of the parsed, canonical form: the same for bodies that differ in white space or order
+ * only. */
 void cs_submission_fingerprint(const struct cs_submission *s, struct cs_sha256 *out);
 /** Hash of what makes two requests equal: artifacts, release and the build's commit. */
 void cs_submission_equality(const struct cs_submission *s, struct cs_sha256 *out);
@@ -97,10 +101,13 @@ void cs_submission_equality(const struct cs_submission *s, struct cs_sha256 *out
 /** Append the canonical bytes. */
 void cs_request_write(const struct cs_request *r, struct cs_buf *out);
 /** Parse canonical bytes; everything is checked that can be checked without a policy. */
-enum cs_rc cs_request_parse(struct cs_bytes document, struct cs_request *out, struct cs_err *e) CS_MUST_CHECK;
+enum cs_rc cs_request_parse(struct cs_bytes document, struct cs_request *out,
+			    struct cs_err *e) CS_MUST_CHECK;
 
-/** Merge src into dst: per group the larger count. CS_E_INVALID when there would be too many lines. */
-enum cs_rc cs_quorum_list_merge(struct cs_quorum_list *dst, const struct cs_quorum_list *src, struct cs_err *e) CS_MUST_CHECK;
+/** Merge src into dst: per group the larger count. CS_E_INVALID when there would be too many lines.
+ */
+enum cs_rc cs_quorum_list_merge(struct cs_quorum_list *dst, const struct cs_quorum_list *src,
+				struct cs_err *e) CS_MUST_CHECK;
 /** Sum of the counts. */
 int64_t cs_quorum_list_total(const struct cs_quorum_list *q);
 

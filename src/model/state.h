@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The life of a request and of its artifacts, as data. core/move.c is the only place that changes a state.
+ * The life of a request and of its artifacts, as data. core/move.c is the only place that changes a
+ * state.
  */
 #ifndef CS_MODEL_STATE_H
 #define CS_MODEL_STATE_H
@@ -10,9 +11,9 @@
 enum cs_state {
 	CS_ST_NONE,
 	CS_ST_DENIED,
-	CS_ST_PENDING,	/* waits for approvals */
+	CS_ST_PENDING,  /* waits for approvals */
 	CS_ST_APPROVED, /* waits for an attempt */
-	CS_ST_SIGNING,	/* an attempt runs */
+	CS_ST_SIGNING,  /* an attempt runs */
 	CS_ST_SIGNED,
 	CS_ST_REJECTED,
 	CS_ST_EXPIRED,
