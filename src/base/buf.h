@@ -17,7 +17,7 @@ struct cs_buf {
 	size_t len;
 	size_t cap;
 	size_t max;
-	enum cs_rc failed; /* CS_OK, CS_E_TOO_LARGE or CS_E_NOMEM; sticky */
+	enum cs_rc failed; /* CS_OK, CS_E_TOO_LARGE, CS_E_NOMEM, or what cs_buf_fail noted; sticky */
 };
 
 /** Borrowed bytes. */
@@ -26,6 +26,10 @@ struct cs_bytes {
 	size_t len;
 };
 
+/** The bytes of a string, without its NUL. */
+struct cs_bytes cs_bytes_of(const char *s);
+bool cs_bytes_equal(struct cs_bytes a, struct cs_bytes b);
+
 void cs_buf_init(struct cs_buf *b, size_t max);
 /** Free the storage; the buffer may be initialised again. Safe on a zeroed struct. */
 void cs_buf_done(struct cs_buf *b);
@@ -33,11 +37,16 @@ void cs_buf_done(struct cs_buf *b);
 void cs_buf_wipe(struct cs_buf *b);
 /** Forget the content and the error, keep the storage. */
 void cs_buf_reset(struct cs_buf *b);
+/** Note an error, as if an addition had failed; the first one stays. */
+void cs_buf_fail(struct cs_buf *b, enum cs_rc rc);
 
+/** Append len bytes for the caller to fill at once; NULL after an error. Borrowed, valid until the next change. */
+uint8_t *cs_buf_extend(struct cs_buf *b, size_t len);
 void cs_buf_add(struct cs_buf *b, const void *data, size_t len);
 void cs_buf_add_str(struct cs_buf *b, const char *s);
 void cs_buf_add_char(struct cs_buf *b, char c);
 void cs_buf_addf(struct cs_buf *b, const char *fmt, ...) CS_PRINTF(2, 3);
+void cs_buf_vaddf(struct cs_buf *b, const char *fmt, va_list ap) CS_PRINTF(2, 0);
 void cs_buf_add_hex(struct cs_buf *b, const uint8_t *data, size_t len);
 void cs_buf_add_base64(struct cs_buf *b, const uint8_t *data, size_t len);
 void cs_buf_add_u8(struct cs_buf *b, uint8_t v);
