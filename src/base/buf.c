@@ -18,13 +18,13 @@
 void cs_buf_init(struct cs_buf *b, size_t max)
 {
 	assert(max < SIZE_MAX / 4);
-	*b = (struct cs_buf){.max = max};
+	*b = (struct cs_buf){ .max = max };
 }
 
 void cs_buf_done(struct cs_buf *b)
 {
 	free(b->data);
-	*b = (struct cs_buf){.max = b->max};
+	*b = (struct cs_buf){ .max = b->max };
 }
 
 void cs_buf_wipe(struct cs_buf *b)
@@ -193,7 +193,8 @@ enum cs_rc cs_buf_ok(const struct cs_buf *b, const char *what, struct cs_err *e)
 	if (b->failed == CS_OK)
 		return CS_OK;
 	if (b->failed == CS_E_TOO_LARGE)
-		return CS_FAIL(e, b->failed, "%s: larger than the limit of %zu bytes", what, b->max);
+		return CS_FAIL(e, b->failed, "%s: larger than the limit of %zu bytes", what,
+			       b->max);
 	if (b->failed == CS_E_NOMEM)
 		return CS_FAIL(e, b->failed, "%s: out of memory after %zu bytes", what, b->len);
 	return CS_FAIL(e, b->failed, "%s: holds a value that cannot be written", what);
@@ -206,7 +207,7 @@ const char *cs_buf_str(const struct cs_buf *b)
 
 struct cs_bytes cs_buf_bytes(const struct cs_buf *b)
 {
-	return (struct cs_bytes){b->data, b->len};
+	return (struct cs_bytes){ b->data, b->len };
 }
 
 uint8_t *cs_buf_steal(struct cs_buf *b, size_t *lenp)
@@ -225,7 +226,7 @@ uint8_t *cs_buf_steal(struct cs_buf *b, size_t *lenp)
 
 struct cs_bytes cs_bytes_of(const char *s)
 {
-	return (struct cs_bytes){(const uint8_t *)s, strlen(s)};
+	return (struct cs_bytes){ (const uint8_t *)s, strlen(s) };
 }
 
 bool cs_bytes_equal(struct cs_bytes a, struct cs_bytes b)
@@ -235,7 +236,7 @@ bool cs_bytes_equal(struct cs_bytes a, struct cs_bytes b)
 
 void cs_reader_init(struct cs_reader *r, struct cs_bytes in)
 {
-	*r = (struct cs_reader){.p = in.data, .left = in.len};
+	*r = (struct cs_reader){ .p = in.data, .left = in.len };
 }
 
 /* The next len bytes, or NULL with the error noted. */
@@ -285,9 +286,9 @@ struct cs_bytes cs_read_string(struct cs_reader *r, size_t max)
 		r->failed = true;
 	if (r->failed || len > r->left) {
 		r->failed = true;
-		return (struct cs_bytes){NULL, 0};
+		return (struct cs_bytes){ NULL, 0 };
 	}
-	return (struct cs_bytes){take(r, len), len};
+	return (struct cs_bytes){ take(r, len), len };
 }
 
 bool cs_reader_done(const struct cs_reader *r)

@@ -17,7 +17,7 @@ struct cs_buf {
 	size_t len;
 	size_t cap;
 	size_t max;
-	enum cs_rc failed; /* CS_OK, CS_E_TOO_LARGE, CS_E_NOMEM, or what cs_buf_fail noted; sticky */
+	enum cs_rc failed; /* CS_OK, or the first error; sticky */
 };
 
 /** Borrowed bytes. */
@@ -40,7 +40,7 @@ void cs_buf_reset(struct cs_buf *b);
 /** Note an error, as if an addition had failed; the first one stays. */
 void cs_buf_fail(struct cs_buf *b, enum cs_rc rc);
 
-/** Append len bytes for the caller to fill at once; NULL after an error. Borrowed, valid until the next change. */
+/** Append len bytes for the caller to fill. Borrowed until the next change; NULL after an error. */
 uint8_t *cs_buf_extend(struct cs_buf *b, size_t len);
 void cs_buf_add(struct cs_buf *b, const void *data, size_t len);
 void cs_buf_add_str(struct cs_buf *b, const char *s);

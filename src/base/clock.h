@@ -20,7 +20,7 @@ int64_t cs_clock_mono(void); /* monotonic, µs; counts suspend (CLOCK_BOOTTIME) 
 void cs_time_text(int64_t us, char out[static CS_TIME_TEXT]);
 /** Exactly the form above, years 2000..9999. */
 bool cs_time_parse(const char *s, int64_t *usp);
-/** What people write: "2027-01-01" (its midnight), or RFC 3339 with 0 to 6 decimals and 'Z' or an offset. */
+/** What people write: "2027-01-01" (its midnight), or RFC 3339 with at most 6 decimals. */
 bool cs_time_parse_any(const char *s, int64_t *usp);
 
 #endif

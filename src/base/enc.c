@@ -109,16 +109,14 @@ enum cs_rc cs_base64_decode(const char *text, size_t len, struct cs_buf *out, co
 			    struct cs_err *e)
 {
 	if (len % 4 != 0)
-		return CS_FAIL(e, CS_E_INVALID,
-			       "%s: base64 of %zu characters; it needs a multiple of 4, padded with =",
-			       what, len);
+		return CS_FAIL(e, CS_E_INVALID, "%s: %zu characters are no padded base64", what,
+			       len);
 	for (size_t i = 0; i < len; i += 4) {
 		uint8_t group[3];
 		size_t n = decode_group(text + i, i + 4 == len, group);
 
 		if (n == 0)
-			return CS_FAIL(e, CS_E_INVALID,
-				       "%s: not strict base64 (RFC 4648 section 4) at character %zu",
+			return CS_FAIL(e, CS_E_INVALID, "%s: no strict base64 at character %zu",
 				       what, i + 1);
 		cs_buf_add(out, group, n);
 	}

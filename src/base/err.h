@@ -76,7 +76,11 @@ enum cs_rc cs_err_set(struct cs_err *e, enum cs_rc rc, const char *fmt, ...) CS_
 enum cs_rc cs_err_vset(struct cs_err *e, enum cs_rc rc, const char *fmt, va_list ap)
 	CS_PRINTF(3, 0);
 
-/** Put "context: " in front of the message of an error that passes through. e must hold one. Returns e->rc. */
+/**
+ * Put "context: " in front of the message of an error that passes through. Returns e->rc.
+ *
+ * @param e  not NULL, and it holds an error
+ */
 enum cs_rc cs_err_prefix(struct cs_err *e, const char *fmt, ...) CS_PRINTF(2, 3);
 
 #define CS_FAIL(e, rc, ...) cs_err_set((e), (rc), __VA_ARGS__)

@@ -20,10 +20,10 @@ static const struct {
 	size_t len;
 	const EVP_MD *(*md)(void);
 } hashes[] = {
-	[CS_HASH_NONE] = {"none", 0, NULL},
-	[CS_HASH_SHA256] = {"sha256", 32, EVP_sha256},
-	[CS_HASH_SHA384] = {"sha384", 48, EVP_sha384},
-	[CS_HASH_SHA512] = {"sha512", 64, EVP_sha512},
+	[CS_HASH_NONE] = { "none", 0, NULL },
+	[CS_HASH_SHA256] = { "sha256", 32, EVP_sha256 },
+	[CS_HASH_SHA384] = { "sha384", 48, EVP_sha384 },
+	[CS_HASH_SHA512] = { "sha512", 64, EVP_sha512 },
 };
 
 #define HASHES (sizeof(hashes) / sizeof(hashes[0]))

@@ -12,27 +12,27 @@
 static const struct {
 	uint32_t first, last;
 } refused[] = {
-	{0x0000, 0x001f},   /* C0 controls */
-	{0x007f, 0x009f},   /* DEL and C1 controls */
-	{0x00ad, 0x00ad},   /* soft hyphen */
-	{0x0600, 0x0605},   /* Arabic number signs */
-	{0x061c, 0x061c},   /* Arabic letter mark */
-	{0x06dd, 0x06dd},   /* Arabic end of ayah */
-	{0x070f, 0x070f},   /* Syriac abbreviation mark */
-	{0x0890, 0x0891},   /* Arabic pound and piastre mark above */
-	{0x08e2, 0x08e2},   /* Arabic disputed end of ayah */
-	{0x180e, 0x180e},   /* Mongolian vowel separator */
-	{0x200b, 0x200f},   /* zero width, left-to-right and right-to-left marks */
-	{0x2028, 0x202e},   /* line and paragraph separator, bidi embeddings and overrides */
-	{0x2060, 0x206f},   /* word joiner, invisible operators, bidi isolates */
-	{0xfeff, 0xfeff},   /* byte order mark */
-	{0xfff0, 0xfffb},   /* unassigned specials, interlinear annotation */
-	{0x110bd, 0x110bd}, /* Kaithi number sign */
-	{0x110cd, 0x110cd}, /* Kaithi number sign above */
-	{0x13430, 0x1343f}, /* Egyptian hieroglyph format controls */
-	{0x1bca0, 0x1bca3}, /* shorthand format controls */
-	{0x1d173, 0x1d17a}, /* musical symbol format controls */
-	{0xe0000, 0xe0fff}, /* tags, and what Unicode keeps free for more of them */
+	{ 0x0000, 0x001f },   /* C0 controls */
+	{ 0x007f, 0x009f },   /* DEL and C1 controls */
+	{ 0x00ad, 0x00ad },   /* soft hyphen */
+	{ 0x0600, 0x0605 },   /* Arabic number signs */
+	{ 0x061c, 0x061c },   /* Arabic letter mark */
+	{ 0x06dd, 0x06dd },   /* Arabic end of ayah */
+	{ 0x070f, 0x070f },   /* Syriac abbreviation mark */
+	{ 0x0890, 0x0891 },   /* Arabic pound and piastre mark above */
+	{ 0x08e2, 0x08e2 },   /* Arabic disputed end of ayah */
+	{ 0x180e, 0x180e },   /* Mongolian vowel separator */
+	{ 0x200b, 0x200f },   /* zero width, left-to-right and right-to-left marks */
+	{ 0x2028, 0x202e },   /* line and paragraph separator, bidi embeddings and overrides */
+	{ 0x2060, 0x206f },   /* word joiner, invisible operators, bidi isolates */
+	{ 0xfeff, 0xfeff },   /* byte order mark */
+	{ 0xfff0, 0xfffb },   /* unassigned specials, interlinear annotation */
+	{ 0x110bd, 0x110bd }, /* Kaithi number sign */
+	{ 0x110cd, 0x110cd }, /* Kaithi number sign above */
+	{ 0x13430, 0x1343f }, /* Egyptian hieroglyph format controls */
+	{ 0x1bca0, 0x1bca3 }, /* shorthand format controls */
+	{ 0x1d173, 0x1d17a }, /* musical symbol format controls */
+	{ 0xe0000, 0xe0fff }, /* tags, and what Unicode keeps free for more of them */
 };
 
 /*
@@ -41,7 +41,7 @@ static const struct {
  */
 static size_t decode(const uint8_t *s, size_t len, uint32_t *cp)
 {
-	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
 	uint32_t v;
 	size_t n;
 

@@ -14,7 +14,7 @@
 #define TIME_MAX (INT64_C(253402300800) * CS_SECOND - 1) /* the last µs of 9999 */
 
 /* Days of the year before each month, in a year that is not a leap year. */
-static const int days_before[] = {0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334, 365};
+static const int days_before[] = { 0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334, 365 };
 
 static bool is_leap(int64_t year)
 {
@@ -51,10 +51,9 @@ void cs_time_text(int64_t us, char out[static CS_TIME_TEXT])
 		month--;
 	day -= days_to_month(year, month);
 
-	snprintf(out, CS_TIME_TEXT, "%04u-%02u-%02uT%02u:%02u:%02u.%06uZ",
-		 (unsigned)year % 10000, (unsigned)month % 100, (unsigned)(day + 1) % 100,
-		 (unsigned)(secs / 3600) % 100, (unsigned)(secs / 60 % 60),
-		 (unsigned)(secs % 60), (unsigned)(us % CS_SECOND));
+	snprintf(out, CS_TIME_TEXT, "%04u-%02u-%02uT%02u:%02u:%02u.%06uZ", (unsigned)year % 10000,
+		 (unsigned)month % 100, (unsigned)(day + 1) % 100, (unsigned)(secs / 3600) % 100,
+		 (unsigned)(secs / 60 % 60), (unsigned)(secs % 60), (unsigned)(us % CS_SECOND));
 }
 
 /* A text being parsed; a failed step makes all later ones fail. */
@@ -154,7 +153,7 @@ bool cs_time_parse(const char *s, int64_t *usp)
 
 bool cs_time_parse_any(const char *s, int64_t *usp)
 {
-	struct cursor c = {.p = s};
+	struct cursor c = { .p = s };
 	int64_t secs = read_date(&c), us = 0;
 
 	if (!c.failed && *c.p != '\0') {
