@@ -97,4 +97,15 @@ struct cs_yaml_field {
 void cs_yaml_read(const struct cs_yaml *map, const char *where, const struct cs_yaml_field *fields,
 		  size_t count, void *target, struct cs_problems *p);
 
+/**
+ * Read one node, such as an item of a list, by the type and limits of a field, whose key and offset
+ * do not matter. A wrong one becomes a problem.
+ *
+ * @param where  names the node in problems: "principals[0].owners[1]"
+ * @param out    the type's variable; written on success only
+ * @return whether *out was written
+ */
+bool cs_yaml_read_item(const struct cs_yaml *item, const char *where,
+		       const struct cs_yaml_field *field, void *out, struct cs_problems *p);
+
 #endif
