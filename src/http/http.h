@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * HTTPS with client certificates: the only user of libmicrohttpd and GnuTLS. Guards, routes, renders; decides nothing.
- * The route table is routes.c; OpenAPI is generated from it.
+ * HTTPS with client certificates: the only user of libmicrohttpd and GnuTLS. Guards, routes,
+ * renders; decides nothing. The route table is routes.c; OpenAPI is generated from it.
  */
 #ifndef CS_HTTP_HTTP_H
 #define CS_HTTP_HTTP_H
@@ -11,25 +11,28 @@
 struct cs_http;
 
 struct cs_http_config {
-	const char *listen;	   /* "host:port" or "[v6]:port"; port 0 = any free one */
-	const char *certificate;   /* PEM chain */
-	const char *key;	   /* PEM; never a pkcs11: URI */
-	const char *client_ca;	   /* PEM */
-	const char *client_crl;	   /* PEM, or NULL */
-	int64_t threads;	   /* event loops */
-	int64_t workers;	   /* threads that run core/ */
+	const char *listen;      /* "host:port" or "[v6]:port"; port 0 = any free one */
+	const char *certificate; /* PEM chain */
+	const char *key;         /* PEM; never a pkcs11: URI */
+	const char *client_ca;   /* PEM */
+	const char *client_crl;  /* PEM, or NULL */
+	int64_t threads;         /* event loops */
+	int64_t workers;         /* threads that run core/ */
 	int64_t connections_max, connections_per_ip;
-	int64_t body_max;	   /* bytes */
+	int64_t body_max; /* bytes */
 	int64_t handshake_us, request_us, idle_us;
 	int64_t long_polls_max;
 };
 
-enum cs_rc cs_http_start(const struct cs_http_config *config, struct cs_core *core, struct cs_http **hp, struct cs_err *e) CS_MUST_CHECK;
+enum cs_rc cs_http_start(const struct cs_http_config *config, struct cs_core *core,
+			 struct cs_http **hp, struct cs_err *e) CS_MUST_CHECK;
 /** Port bound, for "listen …:0". */
 unsigned cs_http_port(const struct cs_http *h);
-/** Certificate, key, CA and CRL again; all or nothing. New connections use them, open ones are re-checked per request. */
+/** Certificate, key, CA and CRL again; all or nothing. New connections use them, open ones are
+ * re-checked per request. */
 enum cs_rc cs_http_reload(struct cs_http *h, struct cs_err *e) CS_MUST_CHECK;
-/** Accept nothing new, finish what runs within deadline (cs_clock_mono), end the rest. Call cs_core_drain first. */
+/** Accept nothing new, finish what runs within deadline (cs_clock_mono), end the rest. Call
+ * cs_core_drain first. */
 void cs_http_stop(struct cs_http *h, int64_t deadline);
 
 /** OpenAPI 3.1 as JSON text, from the route table. */

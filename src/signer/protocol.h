@@ -14,13 +14,13 @@
 
 /** Frame types. */
 enum cs_signer_msg {
-	CS_MSG_HELLO = 1,   /* signer → daemon, first frame of a connection */
-	CS_MSG_SIGN = 2,    /* daemon → signer: one request, its decisions, some artifacts */
-	CS_MSG_RESULT = 3,  /* signer → daemon: one artifact's outcome, as each is done */
-	CS_MSG_DONE = 4,    /* signer → daemon: no more results for this SIGN or STATUS */
-	CS_MSG_STATUS = 5,  /* daemon → signer: how are you; answered by CS_MSG_HEALTH, then DONE */
+	CS_MSG_HELLO = 1,  /* signer → daemon, first frame of a connection */
+	CS_MSG_SIGN = 2,   /* daemon → signer: one request, its decisions, some artifacts */
+	CS_MSG_RESULT = 3, /* signer → daemon: one artifact's outcome, as each is done */
+	CS_MSG_DONE = 4,   /* signer → daemon: no more results for this SIGN or STATUS */
+	CS_MSG_STATUS = 5, /* daemon → signer: how are you; answered by CS_MSG_HEALTH, then DONE */
 	CS_MSG_HEALTH = 6,
-	CS_MSG_ERROR = 7,   /* signer → daemon: the frame was not understood; the connection closes */
+	CS_MSG_ERROR = 7, /* signer → daemon: the frame was not understood; the connection closes */
 };
 
 struct cs_signer_hello {
@@ -40,7 +40,7 @@ struct cs_signer_sign {
 	struct cs_bytes decisions[CS_DECISIONS_MAX]; /* envelopes */
 	size_t artifact_count;
 	struct {
-		uint32_t index;	  /* into the document's artifacts */
+		uint32_t index;   /* into the document's artifacts */
 		uint32_t attempt; /* from 1; for the journal */
 	} artifacts[CS_ARTIFACTS_MAX];
 };
@@ -48,33 +48,38 @@ struct cs_signer_sign {
 /** Where an attempt ended. */
 enum cs_sign_outcome {
 	CS_SIGN_OK = 0,
-	CS_SIGN_REFUSED = 1, /* the signer's own rules said no; nothing reached the HSM */
-	CS_SIGN_NOT_TRIED = 2, /* the HSM could not be asked (no session, C_SignInit failed); may be tried again */
-	CS_SIGN_FAILED = 3,  /* C_Sign itself failed; may be tried again */
+	CS_SIGN_REFUSED = 1,   /* the signer's own rules said no; nothing reached the HSM */
+	CS_SIGN_NOT_TRIED = 2, /* the HSM could not be asked (no session, C_SignInit failed); may be
+				  tried again */
+	CS_SIGN_FAILED = 3,    /* C_Sign itself failed; may be tried again */
 };
 
 struct cs_signer_result {
 	uint32_t index;
 	enum cs_sign_outcome outcome;
-	char code[CS_NAME_MAX + 1];	 /* rule name or CKR_… name; "" when ok */
+	char code[CS_NAME_MAX + 1];      /* rule name or CKR_… name; "" when ok */
 	char message[CS_REASON_MAX + 1]; /* "" when ok */
-	struct cs_bytes raw;		 /* the token's output; borrowed; empty unless ok */
+	struct cs_bytes raw;             /* the token's output; borrowed; empty unless ok */
 };
 
 struct cs_signer_health {
-	bool ready;			 /* keys found and last self-test passed */
-	int64_t selftest_time;		 /* µs; 0 = never */
-	int64_t keys, failed;		 /* keys of this token in the policy; of them not usable */
+	bool ready;                      /* keys found and last self-test passed */
+	int64_t selftest_time;           /* µs; 0 = never */
+	int64_t keys, failed;            /* keys of this token in the policy; of them not usable */
 	char message[CS_REASON_MAX + 1]; /* first thing that is wrong; "" when ready */
 };
 
 void cs_signer_hello_write(const struct cs_signer_hello *m, struct cs_buf *out);
-enum cs_rc cs_signer_hello_parse(struct cs_bytes in, struct cs_signer_hello *m, struct cs_err *e) CS_MUST_CHECK;
+enum cs_rc cs_signer_hello_parse(struct cs_bytes in, struct cs_signer_hello *m,
+				 struct cs_err *e) CS_MUST_CHECK;
 void cs_signer_sign_write(const struct cs_signer_sign *m, struct cs_buf *out);
-enum cs_rc cs_signer_sign_parse(struct cs_bytes in, struct cs_signer_sign *m, struct cs_err *e) CS_MUST_CHECK;
+enum cs_rc cs_signer_sign_parse(struct cs_bytes in, struct cs_signer_sign *m,
+				struct cs_err *e) CS_MUST_CHECK;
 void cs_signer_result_write(const struct cs_signer_result *m, struct cs_buf *out);
-enum cs_rc cs_signer_result_parse(struct cs_bytes in, struct cs_signer_result *m, struct cs_err *e) CS_MUST_CHECK;
+enum cs_rc cs_signer_result_parse(struct cs_bytes in, struct cs_signer_result *m,
+				  struct cs_err *e) CS_MUST_CHECK;
 void cs_signer_health_write(const struct cs_signer_health *m, struct cs_buf *out);
-enum cs_rc cs_signer_health_parse(struct cs_bytes in, struct cs_signer_health *m, struct cs_err *e) CS_MUST_CHECK;
+enum cs_rc cs_signer_health_parse(struct cs_bytes in, struct cs_signer_health *m,
+				  struct cs_err *e) CS_MUST_CHECK;
 
 #endif
