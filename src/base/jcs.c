@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Canonical JSON: the streaming writer, and canonical output and input of parsed values.
+ * Must not allocate but in the caller's buffer while writing with cs_jw.
+ * See jcs.h for the contract.
+ */
+#include "base/jcs.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/text.h"
+
+/* The escapes with a letter; all other controls are \u00xx (RFC 8785 §3.2.2.2). */
+static const char short_escape[0x80] = {
+	['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n',  ['\f'] = 'f',
+	['\r'] = 'r', ['"'] = '"',  ['\\'] = '\\',
+};
+
+void cs_jcs_add_string(struct cs_buf *out, const char *s)
+{
+	size_t len = strlen(s), start = 0;
+
+	if (!cs_text_is_utf8((const uint8_t *)s, len)) {
+		cs_buf_fail(out, CS_E_INVALID);
+		return;
+	}
+	cs_buf_add_char(out, '"');
+	for (size_t i = 0; i < len; i++) {
+		unsigned char c = (unsigned char)s[i];
+
+		if (c >= 0x20 && c != '"' && c != '\\')
+			continue;
+		cs_buf_add(out, s + start, i - start);
+		start = i + 1;
+		if (short_escape[c])
+			cs_buf_add(out, (char[]){ '\\', short_escape[c] }, 2);
+		else
+			cs_buf_addf(out, "\\u%04x", (unsigned)c);
+	}
+	cs_buf_add(out, s + start, len - start);
+	cs_buf_add_char(out, '"');
+}
+
+void cs_jw_init(struct cs_jw *w, struct cs_buf *out)
+{
+	w->out = out;
+	w->depth = 0;
+}
+
+/* What stands in front of every value: a comma, and in objects the key. */
+static void begin_value(struct cs_jw *w, const char *key)
+{
+	struct cs_jw_level *level;
+
+	assert(w->depth > 0 || !key);
+	if (w->depth == 0)
+		return;
+	level = &w->levels[w->depth - 1];
+	assert(level->is_object == (key != NULL));
+	if (level->has_members)
+		cs_buf_add_char(w->out, ',');
+	if (key) {
+		size_t len = strlen(key);
+
+		assert(len <= CS_JCS_KEY_MAX);
+		assert(!level->has_members || strcmp(level->last, key) < 0);
+		memcpy(level->last, key, len + 1);
+		cs_jcs_add_string(w->out, key);
+		cs_buf_add_char(w->out, ':');
+	}
+	level->has_members = true;
+}
+
+static void push(struct cs_jw *w, const char *key, bool is_object)
+{
+	assert(w->depth < CS_JCS_DEPTH_MAX);
+	begin_value(w, key);
+	w->levels[w->depth].is_object = is_object;
+	w->levels[w->depth].has_members = false;
+	w->depth++;
+	cs_buf_add_char(w->out, is_object ? '{' : '[');
+}
+
+static void pop(struct cs_jw *w, bool is_object)
+{
+	assert(w->depth > 0 && w->levels[w->depth - 1].is_object == is_object);
+	w->depth--;
+	cs_buf_add_char(w->out, is_object ? '}' : ']');
+}
+
+void cs_jw_object(struct cs_jw *w, const char *key)
+{
+	push(w, key, true);
+}
+
+void cs_jw_array(struct cs_jw *w, const char *key)
+{
+	push(w, key, false);
+}
+
+void cs_jw_end_object(struct cs_jw *w)
+{
+	pop(w, true);
+}
+
+void cs_jw_end_array(struct cs_jw *w)
+{
+	pop(w, false);
+}
+
+void cs_jw_str(struct cs_jw *w, const char *key, const char *value)
+{
+	begin_value(w, key);
+	cs_jcs_add_string(w->out, value);
+}
+
+void cs_jw_int(struct cs_jw *w, const char *key, int64_t value)
+{
+	begin_value(w, key);
+	if (value > CS_JCS_INT_MAX || value < -CS_JCS_INT_MAX)
+		cs_buf_fail(w->out, CS_E_INVALID);
+	cs_buf_addf(w->out, "%" PRId64, value);
+}
+
+void cs_jw_bool(struct cs_jw *w, const char *key, bool value)
+{
+	begin_value(w, key);
+	cs_buf_add_str(w->out, value ? "true" : "false");
+}
+
+void cs_jw_hex(struct cs_jw *w, const char *key, const uint8_t *data, size_t len)
+{
+	begin_value(w, key);
+	cs_buf_add_char(w->out, '"');
+	cs_buf_add_hex(w->out, data, len);
+	cs_buf_add_char(w->out, '"');
+}
+
+void cs_jw_base64(struct cs_jw *w, const char *key, struct cs_bytes data)
+{
+	begin_value(w, key);
+	cs_buf_add_char(w->out, '"');
+	cs_buf_add_base64(w->out, data.data, data.len);
+	cs_buf_add_char(w->out, '"');
+}
+
+void cs_jw_raw(struct cs_jw *w, const char *key, struct cs_bytes canonical)
+{
+	begin_value(w, key);
+	cs_buf_add(w->out, canonical.data, canonical.len);
+}
+
+static int compare_keys(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static enum cs_rc check_key(const char *key, struct cs_err *e)
+{
+	size_t len = 0;
+
+	while (key[len] >= 0x20 && key[len] < 0x7f)
+		len++;
+	if (key[len] != '\0')
+		return CS_FAIL(e, CS_E_INVALID, "an object key is not printable ASCII");
+	if (len > CS_JCS_KEY_MAX)
+		return CS_FAIL(e, CS_E_INVALID, "object key \"%s\" is longer than %d bytes", key,
+			       CS_JCS_KEY_MAX);
+	return CS_OK;
+}
+
+/* The keys of an object, checked, in ascending order; the caller frees the array, not the keys. */
+static enum cs_rc sorted_keys(const json_t *object, const char ***keysp, struct cs_err *e)
+{
+	json_t *o = cs_json_mutable(object);
+	const char **keys = calloc(json_object_size(object) + 1, sizeof(*keys));
+	enum cs_rc rc = CS_OK;
+	size_t count = 0;
+
+	if (!keys)
+		return CS_FAIL(e, CS_E_NOMEM, "canonical JSON");
+	for (void *it = json_object_iter(o); it && rc == CS_OK; it = json_object_iter_next(o, it)) {
+		keys[count] = json_object_iter_key(it);
+		rc = check_key(keys[count++], e);
+	}
+	if (rc != CS_OK) {
+		free(keys);
+		return rc;
+	}
+	qsort(keys, count, sizeof(*keys), compare_keys);
+	*keysp = keys;
+	return CS_OK;
+}
+
+static enum cs_rc write_value(struct cs_jw *w, const char *key, const json_t *value,
+			      struct cs_err *e);
+
+static enum cs_rc write_object(struct cs_jw *w, const char *key, const json_t *object,
+			       struct cs_err *e)
+{
+	const char **keys = NULL;
+	enum cs_rc rc = sorted_keys(object, &keys, e);
+
+	if (rc != CS_OK)
+		return rc;
+	cs_jw_object(w, key);
+	for (const char **k = keys; *k && rc == CS_OK; k++)
+		rc = write_value(w, *k, json_object_get(object, *k), e);
+	cs_jw_end_object(w);
+	free(keys);
+	return rc;
+}
+
+static enum cs_rc write_array(struct cs_jw *w, const char *key, const json_t *array,
+			      struct cs_err *e)
+{
+	enum cs_rc rc = CS_OK;
+
+	cs_jw_array(w, key);
+	for (size_t i = 0; i < json_array_size(array) && rc == CS_OK; i++)
+		rc = write_value(w, NULL, json_array_get(array, i), e);
+	cs_jw_end_array(w);
+	return rc;
+}
+
+/* Mutual recursion, bounded by CS_JCS_DEPTH_MAX. */
+static enum cs_rc write_value(struct cs_jw *w, const char *key, const json_t *value,
+			      struct cs_err *e)
+{
+	json_int_t n = json_integer_value(value);
+
+	if ((json_is_object(value) || json_is_array(value)) && w->depth == CS_JCS_DEPTH_MAX)
+		return CS_FAIL(e, CS_E_INVALID, "JSON nests deeper than %d levels",
+			       CS_JCS_DEPTH_MAX);
+	switch (json_typeof(value)) {
+	case JSON_OBJECT: return write_object(w, key, value, e);
+	case JSON_ARRAY: return write_array(w, key, value, e);
+	case JSON_STRING: cs_jw_str(w, key, json_string_value(value)); return CS_OK;
+	case JSON_INTEGER:
+		if (n > CS_JCS_INT_MAX || n < -CS_JCS_INT_MAX)
+			return CS_FAIL(e, CS_E_INVALID,
+				       "integer %" JSON_INTEGER_FORMAT
+				       " is over 2^53-1; write it as a string",
+				       n);
+		cs_jw_int(w, key, n);
+		return CS_OK;
+	case JSON_TRUE:
+	case JSON_FALSE: cs_jw_bool(w, key, json_is_true(value)); return CS_OK;
+	case JSON_REAL:
+		return CS_FAIL(e, CS_E_INVALID, "numbers with a fraction or exponent are refused");
+	case JSON_NULL: break;
+	}
+	return CS_FAIL(e, CS_E_INVALID, "null is refused; leave the field out");
+}
+
+enum cs_rc cs_jcs_write(const json_t *value, struct cs_buf *out, struct cs_err *e)
+{
+	struct cs_jw w;
+	enum cs_rc rc;
+
+	cs_jw_init(&w, out);
+	rc = write_value(&w, NULL, value, e);
+	return rc == CS_OK ? cs_buf_ok(out, "canonical JSON", e) : rc;
+}
+
+enum cs_rc cs_jcs_parse(struct cs_bytes in, size_t max, const char *what, json_t **rootp,
+			struct cs_err *e)
+{
+	json_t *root = NULL;
+	struct cs_buf again;
+	enum cs_rc rc;
+
+	cs_buf_init(&again, in.len);
+	rc = cs_json_parse(in, max, what, &root, e);
+	if (rc != CS_OK)
+		goto out;
+	rc = cs_jcs_write(root, &again, e);
+	/* a canonical form that outgrows the input differs from it, too */
+	if (rc == CS_E_TOO_LARGE || (rc == CS_OK && !cs_bytes_equal(in, cs_buf_bytes(&again))))
+		rc = CS_FAIL(e, CS_E_INVALID, "%s: not canonical JSON (RFC 8785)", what);
+	else if (rc != CS_OK && e)
+		rc = cs_err_prefix(e, "%s", what);
+	if (rc != CS_OK)
+		goto out;
+	*rootp = root;
+	root = NULL; /* transferred */
+out:
+	json_decref(root);
+	cs_buf_done(&again);
+	return rc;
+}

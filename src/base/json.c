@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Strict JSON input by tables, on jansson.
+ * Must not let jansson's leniencies through: depth and size are checked before it sees the bytes.
+ * See json.h for the contract.
+ */
+#include "base/json.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/jcs.h"
+#include "base/text.h"
+
+/* Bytes of a stranger's field name or of jansson's explanation that an error repeats. */
+#define SHOWN_MAX 160
+
+/*
+ * Brackets outside strings, counted before parsing, so that deep nesting is an error of its own
+ * and never deep recursion. The text may still be malformed in any other way.
+ */
+static bool is_too_deep(struct cs_bytes in)
+{
+	bool in_string = false;
+	size_t depth = 0;
+
+	for (size_t i = 0; i < in.len; i++) {
+		uint8_t c = in.data[i];
+
+		if (in_string && c == '\\') {
+			i++;
+		} else if (c == '"') {
+			in_string = !in_string;
+		} else if (!in_string && (c == '{' || c == '[')) {
+			if (++depth > CS_JCS_DEPTH_MAX)
+				return true;
+		} else if (!in_string && (c == '}' || c == ']') && depth > 0) {
+			depth--;
+		}
+	}
+	return false;
+}
+
+static enum cs_rc parse_failed(const char *what, const json_error_t *error, struct cs_err *e)
+{
+	struct cs_buf text;
+
+	if (json_error_code(error) == json_error_out_of_memory)
+		return CS_FAIL(e, CS_E_NOMEM, "%s: out of memory", what);
+	cs_buf_init(&text, SHOWN_MAX);
+	cs_text_show(error->text, &text);
+	CS_FAIL(e, CS_E_INVALID, "%s: line %d, column %d: %s", what, error->line, error->column,
+		cs_buf_str(&text));
+	cs_buf_done(&text);
+	return CS_E_INVALID;
+}
+
+enum cs_rc cs_json_parse(struct cs_bytes in, size_t max, const char *what, json_t **rootp,
+			 struct cs_err *e)
+{
+	json_error_t error;
+	json_t *root;
+
+	if (in.len > max)
+		return CS_FAIL(e, CS_E_TOO_LARGE, "%s: %zu bytes; the limit is %zu", what, in.len,
+			       max);
+	if (in.len == 0)
+		return CS_FAIL(e, CS_E_INVALID, "%s: empty; a JSON object is needed", what);
+	if (is_too_deep(in))
+		return CS_FAIL(e, CS_E_INVALID, "%s: JSON nests deeper than %d levels", what,
+			       CS_JCS_DEPTH_MAX);
+	root = json_loadb((const char *)in.data, in.len, JSON_REJECT_DUPLICATES, &error);
+	if (!root)
+		return parse_failed(what, &error, e);
+	if (!json_is_object(root)) {
+		json_decref(root);
+		return CS_FAIL(e, CS_E_INVALID, "%s: an array; a JSON object is needed", what);
+	}
+	*rootp = root;
+	return CS_OK;
+}
+
+/* Where a value stands, for errors: path, field and what is wrong there. */
+static enum cs_rc CS_PRINTF(4, 5)
+	fail(const char *path, const char *name, struct cs_err *e, const char *fmt, ...)
+{
+	struct cs_err cause;
+	va_list ap;
+
+	va_start(ap, fmt);
+	cs_err_vset(&cause, CS_E_INVALID, fmt, ap);
+	va_end(ap);
+	return CS_FAIL(e, CS_E_INVALID, "%s%s%s: %s", path, *path && *name ? "." : "", name,
+		       cause.msg);
+}
+
+static const char *type_name(const json_t *value)
+{
+	switch (json_typeof(value)) {
+	case JSON_OBJECT: return "an object";
+	case JSON_ARRAY: return "an array";
+	case JSON_STRING: return "a string";
+	case JSON_INTEGER: return "an integer";
+	case JSON_REAL: return "a number with a fraction or exponent";
+	case JSON_TRUE:
+	case JSON_FALSE: return "a boolean";
+	case JSON_NULL: break;
+	}
+	return "null";
+}
+
+static enum cs_rc check_string(const char *path, const struct cs_json_field *f, const json_t *value,
+			       struct cs_err *e)
+{
+	const char *s = json_string_value(value);
+	size_t len = json_string_length(value);
+
+	if (len < (size_t)f->min || len > (size_t)f->max)
+		return fail(path, f->name, e, "%zu bytes; %" PRId64 " to %" PRId64 " are allowed",
+			    len, f->min, f->max);
+	switch (f->text) {
+	case CS_TEXT_NAME:
+		if (len > 0 && !cs_text_is_name(s, len))
+			return fail(path, f->name, e,
+				    "only letters, digits and . _ + / @ : - are allowed");
+		break;
+	case CS_TEXT_FREE:
+		if (!cs_text_is_free(s, len))
+			return fail(path, f->name, e,
+				    "control, format and bidi characters are not allowed");
+		break;
+	case CS_TEXT_HEX:
+		if (!cs_text_is_hex(s))
+			return fail(path, f->name, e,
+				    "only whole bytes in lower-case hexadecimal are allowed");
+		break;
+	case CS_TEXT_ANY: break;
+	}
+	return CS_OK;
+}
+
+static enum cs_rc check_int(const char *path, const struct cs_json_field *f, const json_t *value,
+			    struct cs_err *e)
+{
+	json_int_t n = json_integer_value(value);
+
+	if (n < f->min || n > f->max)
+		return fail(path, f->name, e,
+			    "%" JSON_INTEGER_FORMAT "; %" PRId64 " to %" PRId64 " are allowed", n,
+			    f->min, f->max);
+	return CS_OK;
+}
+
+static enum cs_rc check_array(const char *path, const struct cs_json_field *f, const json_t *value,
+			      struct cs_err *e)
+{
+	size_t n = json_array_size(value);
+
+	if (n < (size_t)f->min || n > (size_t)f->max)
+		return fail(path, f->name, e,
+			    "%zu elements; %" PRId64 " to %" PRId64 " are allowed", n, f->min,
+			    f->max);
+	return CS_OK;
+}
+
+static void store_string(void *out, const json_t *value)
+{
+	*(const char **)out = json_string_value(value);
+}
+
+static void store_int(void *out, const json_t *value)
+{
+	*(int64_t *)out = json_integer_value(value);
+}
+
+static void store_bool(void *out, const json_t *value)
+{
+	*(bool *)out = json_is_true(value);
+}
+
+static void store_node(void *out, const json_t *value)
+{
+	*(json_t **)out = cs_json_mutable(value);
+}
+
+/* What each kind of field accepts, checks and stores. JSON_TRUE stands for both booleans. */
+static const struct {
+	const char *wanted;
+	json_type type;
+	enum cs_rc (*check)(const char *path, const struct cs_json_field *f, const json_t *value,
+			    struct cs_err *e);
+	void (*store)(void *out, const json_t *value);
+} kinds[] = {
+	[CS_JSON_STR] = { "a string", JSON_STRING, check_string, store_string },
+	[CS_JSON_INT] = { "an integer", JSON_INTEGER, check_int, store_int },
+	[CS_JSON_BOOL] = { "true or false", JSON_TRUE, NULL, store_bool },
+	[CS_JSON_OBJECT] = { "an object", JSON_OBJECT, NULL, store_node },
+	[CS_JSON_ARRAY] = { "an array", JSON_ARRAY, check_array, store_node },
+};
+
+static enum cs_rc check_field(const json_t *object, const char *path, const struct cs_json_field *f,
+			      struct cs_err *e)
+{
+	const json_t *value = json_object_get(object, f->name);
+	json_type type;
+
+	if (!value)
+		return f->optional ? CS_OK : fail(path, f->name, e, "missing");
+	type = json_is_false(value) ? JSON_TRUE : json_typeof(value);
+	if (type != kinds[f->kind].type)
+		return fail(path, f->name, e, "%s; it must be %s", type_name(value),
+			    kinds[f->kind].wanted);
+	return kinds[f->kind].check ? kinds[f->kind].check(path, f, value, e) : CS_OK;
+}
+
+static enum cs_rc check_known(const json_t *object, const char *path,
+			      const struct cs_json_field *fields, size_t count, struct cs_err *e)
+{
+	json_t *o = cs_json_mutable(object);
+
+	for (void *it = json_object_iter(o); it; it = json_object_iter_next(o, it)) {
+		const char *key = json_object_iter_key(it);
+		struct cs_buf shown;
+		size_t i = 0;
+
+		while (i < count && strcmp(fields[i].name, key) != 0)
+			i++;
+		if (i < count)
+			continue;
+		cs_buf_init(&shown, SHOWN_MAX);
+		cs_text_show(key, &shown);
+		fail(path, cs_buf_str(&shown), e, "unknown field");
+		cs_buf_done(&shown);
+		return CS_E_INVALID;
+	}
+	return CS_OK;
+}
+
+enum cs_rc cs_json_read(const json_t *object, const char *path, const struct cs_json_field *fields,
+			size_t count, struct cs_err *e)
+{
+	enum cs_rc rc;
+
+	if (!json_is_object(object))
+		return fail(path, "", e, "%s; it must be an object",
+			    object ? type_name(object) : "missing");
+	rc = check_known(object, path, fields, count, e);
+	for (size_t i = 0; i < count && rc == CS_OK; i++)
+		rc = check_field(object, path, &fields[i], e);
+	for (size_t i = 0; i < count && rc == CS_OK; i++) {
+		const json_t *value = json_object_get(object, fields[i].name);
+
+		if (value && fields[i].out)
+			kinds[fields[i].kind].store(fields[i].out, value);
+	}
+	return rc;
+}
