@@ -94,9 +94,11 @@ enum cs_rc cs_submission_parse(struct cs_bytes body, struct cs_submission *out,
 			       struct cs_err *e) CS_MUST_CHECK;
 /** Hash of the parsed, canonical form: the same for bodies that differ in white space or order
  * only. */
-void cs_submission_fingerprint(const struct cs_submission *s, struct cs_sha256 *out);
+enum cs_rc cs_submission_fingerprint(const struct cs_submission *s, struct cs_sha256 *out,
+				     struct cs_err *e) CS_MUST_CHECK;
 /** Hash of what makes two requests equal: artifacts, release and the build's commit. */
-void cs_submission_equality(const struct cs_submission *s, struct cs_sha256 *out);
+enum cs_rc cs_submission_equality(const struct cs_submission *s, struct cs_sha256 *out,
+				  struct cs_err *e) CS_MUST_CHECK;
 
 /** Append the canonical bytes. */
 void cs_request_write(const struct cs_request *r, struct cs_buf *out);
