@@ -64,8 +64,11 @@ struct cs_policy {
 /** An empty policy with one reference, for a builder to fill; cs_policy_seal() completes it. NULL
  * without memory. */
 struct cs_policy *cs_policy_new(void);
-/** Sort, write the canonical bytes and the digest. */
+/** Sort, write the canonical bytes and the digest. CS_E_INVALID when a name is there twice. */
 enum cs_rc cs_policy_seal(struct cs_policy *p, struct cs_err *e) CS_MUST_CHECK;
+/** Append the canonical bytes of a policy whose arrays are in order; cs_policy_seal() does it for
+ * the policy itself. */
+void cs_policy_write(const struct cs_policy *p, struct cs_buf *out);
 /** Read canonical bytes back. Structure only; policy/check.h has the rules. */
 enum cs_rc cs_policy_parse(struct cs_bytes json, struct cs_policy **pp,
 			   struct cs_err *e) CS_MUST_CHECK;
