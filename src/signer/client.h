@@ -36,7 +36,8 @@ typedef void cs_signer_result_fn(void *arg, const struct cs_signer_result *resul
  * @param sentp   set to true once any byte of the frame may have left: from then on a missing
  * result is "unknown"
  * @return CS_OK after DONE; CS_E_UNAVAILABLE (no connection, other policy), CS_E_TIMEOUT,
- * CS_E_CLOSED, CS_E_BUSY (no free connection before the timeout)
+ * CS_E_CLOSED, CS_E_BUSY (no free connection before the timeout), CS_E_INVALID (the signer broke
+ * the protocol)
  */
 enum cs_rc cs_signer_sign(struct cs_signer *s, const struct cs_signer_sign *request,
 			  const struct cs_sha256 *expect, cs_signer_result_fn *fn, void *arg,

@@ -10,6 +10,7 @@
 #include "model/request.h"
 
 #define CS_SIGNER_PROTOCOL 1 /* a daemon talks to signers of this version and the one before */
+#define CS_SIGNER_PROTOCOL_OLDEST 1
 #define CS_RAW_SIG_MAX CS_SIG_MAX
 
 /** Frame types. */
@@ -20,7 +21,7 @@ enum cs_signer_msg {
 	CS_MSG_DONE = 4,   /* signer → daemon: no more results for this SIGN or STATUS */
 	CS_MSG_STATUS = 5, /* daemon → signer: how are you; answered by CS_MSG_HEALTH, then DONE */
 	CS_MSG_HEALTH = 6,
-	CS_MSG_ERROR = 7, /* signer → daemon: the frame was not understood; the connection closes */
+	CS_MSG_ERROR = 7, /* signer → daemon: not understood; text follows, the connection closes */
 };
 
 struct cs_signer_hello {
@@ -29,11 +30,12 @@ struct cs_signer_hello {
 	char token[CS_NAME_MAX + 1];
 	enum cs_env environment;
 	char serial[CS_NAME_MAX + 1];
+	bool software_token; /* the keys are not in hardware, and the policy allows it */
 	int64_t policy_version;
 	struct cs_sha256 policy_digest;
 };
 
-/** Borrowed bytes; one SIGN frame. */
+/** Borrowed bytes; one SIGN frame. No artifact twice. */
 struct cs_signer_sign {
 	struct cs_bytes document;
 	size_t decision_count;
@@ -69,7 +71,12 @@ struct cs_signer_health {
 	char message[CS_REASON_MAX + 1]; /* first thing that is wrong; "" when ready */
 };
 
+/**
+ * Write the body of a message (appended), or read one. Reading is strict: ranges are checked, and
+ * bytes that are left over are CS_E_INVALID. Bytes in what was read are borrowed from the input.
+ */
 void cs_signer_hello_write(const struct cs_signer_hello *m, struct cs_buf *out);
+/** CS_E_VERSION for a protocol that this program does not speak. */
 enum cs_rc cs_signer_hello_parse(struct cs_bytes in, struct cs_signer_hello *m,
 				 struct cs_err *e) CS_MUST_CHECK;
 void cs_signer_sign_write(const struct cs_signer_sign *m, struct cs_buf *out);
