@@ -89,7 +89,9 @@ enum cs_rc cs_err_prefix(struct cs_err *e, const char *fmt, ...)
 	va_list ap;
 	size_t used;
 
-	assert(e && e->rc != CS_OK);
+	if (!e)
+		return CS_E_INTERNAL;
+	assert(e->rc != CS_OK);
 
 	memcpy(cause, e->msg, sizeof(cause));
 	va_start(ap, fmt);

@@ -79,7 +79,8 @@ enum cs_rc cs_err_vset(struct cs_err *e, enum cs_rc rc, const char *fmt, va_list
 /**
  * Put "context: " in front of the message of an error that passes through. Returns e->rc.
  *
- * @param e  not NULL, and it holds an error
+ * @param e  may be NULL: then nothing happens, and the result is CS_E_INTERNAL; where that can be,
+ *           return the code at hand
  */
 enum cs_rc cs_err_prefix(struct cs_err *e, const char *fmt, ...) CS_PRINTF(2, 3);
 

@@ -91,6 +91,8 @@ static enum cs_rc CS_PRINTF(4, 5)
 	va_start(ap, fmt);
 	cs_err_vset(&cause, CS_E_INVALID, fmt, ap);
 	va_end(ap);
+	if (!*path && !*name)
+		path = "document";
 	return CS_FAIL(e, CS_E_INVALID, "%s%s%s: %s", path, *path && *name ? "." : "", name,
 		       cause.msg);
 }

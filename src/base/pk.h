@@ -10,6 +10,7 @@
 #include "base/hash.h"
 
 #define CS_SPKI_MAX 2048
+#define CS_PEM_MAX 65536
 #define CS_SIG_MAX 65536
 
 enum cs_alg {
