@@ -282,8 +282,8 @@ enum cs_rc cs_jcs_parse(struct cs_bytes in, size_t max, const char *what, json_t
 	/* a canonical form that outgrows the input differs from it, too */
 	if (rc == CS_E_TOO_LARGE || (rc == CS_OK && !cs_bytes_equal(in, cs_buf_bytes(&again))))
 		rc = CS_FAIL(e, CS_E_INVALID, "%s: not canonical JSON (RFC 8785)", what);
-	else if (rc != CS_OK && e)
-		rc = cs_err_prefix(e, "%s", what);
+	else if (rc != CS_OK)
+		cs_err_prefix(e, "%s", what);
 	if (rc != CS_OK)
 		goto out;
 	*rootp = root;
