@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Frames over a stream socket, with deadlines.
+ * Must not trust a length before it was compared with the receiver's maximum.
+ * See frame.h for the contract and docs/PROTOCOL.signer for the messages.
+ */
+#include "base/frame.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include "base/clock.h"
+
+#define HEADER_LEN 5
+
+/* Milliseconds until the deadline, rounded up; -1 for none, 0 when it has passed. */
+static int ms_left(int64_t deadline)
+{
+	int64_t now, left;
+
+	if (deadline == INT64_MAX)
+		return -1;
+	now = cs_clock_mono();
+	if (deadline <= now)
+		return 0;
+	left = (deadline - now) / 1000 + 1;
+	return left > INT_MAX ? INT_MAX : (int)left;
+}
+
+/* Wait until fd is ready for `events`; errors and hang-ups count, the call that follows sees them.
+ */
+static enum cs_rc wait_for(int fd, short events, int64_t deadline, struct cs_err *e)
+{
+	struct pollfd p = { .fd = fd, .events = events };
+	int n;
+
+	for (;;) {
+		n = poll(&p, 1, ms_left(deadline));
+		if (n > 0)
+			return CS_OK;
+		if (n == 0 && ms_left(deadline) == 0)
+			return CS_FAIL(e, CS_E_TIMEOUT, "frame: no answer before the deadline");
+		if (n < 0 && errno != EINTR)
+			return CS_FAIL(e, CS_E_IO, "frame: poll: %s", strerror(errno));
+	}
+}
+
+/* After a failed send or receive: CS_OK when it is worth another try. */
+static enum cs_rc retry_or_fail(const char *what, struct cs_err *e)
+{
+	if (errno == EINTR || errno == EAGAIN)
+		return CS_OK;
+	if (errno == EPIPE || errno == ECONNRESET)
+		return CS_FAIL(e, CS_E_CLOSED, "frame: the peer closed the connection");
+	return CS_FAIL(e, CS_E_IO, "frame: %s: %s", what, strerror(errno));
+}
+
+enum cs_rc cs_frame_send(int fd, uint8_t type, struct cs_bytes body, int64_t deadline,
+			 struct cs_err *e)
+{
+	uint8_t header[HEADER_LEN];
+	size_t total = HEADER_LEN + body.len, sent = 0;
+	uint32_t len;
+
+	if (body.len > CS_FRAME_MAX - 1)
+		return CS_FAIL(e, CS_E_TOO_LARGE, "frame: body of %zu bytes; the limit is %u",
+			       body.len, CS_FRAME_MAX - 1);
+	len = (uint32_t)body.len + 1;
+	header[0] = (uint8_t)(len >> 24);
+	header[1] = (uint8_t)(len >> 16);
+	header[2] = (uint8_t)(len >> 8);
+	header[3] = (uint8_t)len;
+	header[4] = type;
+
+	while (sent < total) {
+		size_t head = sent < HEADER_LEN ? HEADER_LEN - sent : 0;
+		size_t skip = sent > HEADER_LEN ? sent - HEADER_LEN : 0;
+		/* sendmsg does not write through iov_base; the type has no const */
+		struct iovec iov[2] = {
+			{ .iov_base = header + HEADER_LEN - head, .iov_len = head },
+			{ .iov_base = (void *)((uintptr_t)body.data + skip),
+			  .iov_len = body.len - skip },
+		};
+		struct msghdr msg = { .msg_iov = iov, .msg_iovlen = 2 };
+		enum cs_rc rc = CS_OK;
+		ssize_t n = sendmsg(fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+		if (n >= 0) {
+			sent += (size_t)n;
+			continue;
+		}
+		rc = retry_or_fail("send", e);
+		if (rc == CS_OK)
+			rc = wait_for(fd, POLLOUT, deadline, e);
+		if (rc != CS_OK)
+			return rc;
+	}
+	return CS_OK;
+}
+
+/* Exactly len bytes. An end before the first byte of a frame is an orderly hang-up. */
+static enum cs_rc recv_all(int fd, uint8_t *p, size_t len, bool at_start, int64_t deadline,
+			   struct cs_err *e)
+{
+	size_t got = 0;
+
+	while (got < len) {
+		enum cs_rc rc = CS_OK;
+		ssize_t n = recv(fd, p + got, len - got, MSG_DONTWAIT);
+
+		if (n > 0) {
+			got += (size_t)n;
+			continue;
+		}
+		if (n == 0)
+			return CS_FAIL(e, CS_E_CLOSED, "frame: the peer closed the connection%s",
+				       at_start && got == 0 ? "" : " inside a frame");
+		rc = retry_or_fail("receive", e);
+		if (rc == CS_OK)
+			rc = wait_for(fd, POLLIN, deadline, e);
+		if (rc != CS_OK)
+			return rc;
+	}
+	return CS_OK;
+}
+
+enum cs_rc cs_frame_recv(int fd, uint8_t *typep, struct cs_buf *body, int64_t deadline,
+			 struct cs_err *e)
+{
+	uint8_t header[HEADER_LEN];
+	struct cs_reader r;
+	enum cs_rc rc;
+	uint8_t *p;
+	size_t len;
+
+	cs_buf_reset(body);
+	rc = recv_all(fd, header, sizeof(header), true, deadline, e);
+	if (rc != CS_OK)
+		return rc;
+	cs_reader_init(&r, (struct cs_bytes){ header, sizeof(header) });
+	len = cs_read_u32(&r);
+	if (len == 0)
+		return CS_FAIL(e, CS_E_INVALID, "frame: without a type");
+	len--;
+	if (len > body->max || len > CS_FRAME_MAX - 1)
+		return CS_FAIL(e, CS_E_TOO_LARGE, "frame: body of %zu bytes; the limit is %zu", len,
+			       body->max);
+	p = cs_buf_extend(body, len);
+	rc = cs_buf_ok(body, "frame", e);
+	if (rc == CS_OK)
+		rc = recv_all(fd, p, len, false, deadline, e);
+	if (rc != CS_OK) {
+		cs_buf_reset(body);
+		return rc;
+	}
+	*typep = cs_read_u8(&r);
+	return CS_OK;
+}
