@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A bounded queue of pointers: a ring under one mutex.
+ * Must not block the one who puts.
+ * See queue.h for the contract.
+ */
+#include "base/queue.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+struct cs_queue {
+	pthread_mutex_t lock;
+	pthread_cond_t not_empty;
+	bool closed;
+	size_t capacity;
+	size_t first; /* index of the oldest item */
+	size_t count;
+	void *items[];
+};
+
+static void lock(struct cs_queue *q)
+{
+	int error = pthread_mutex_lock(&q->lock);
+
+	assert(error == 0);
+	(void)error;
+}
+
+static void unlock(struct cs_queue *q)
+{
+	int error = pthread_mutex_unlock(&q->lock);
+
+	assert(error == 0);
+	(void)error;
+}
+
+enum cs_rc cs_queue_new(size_t capacity, struct cs_queue **qp, struct cs_err *e)
+{
+	struct cs_queue *q;
+
+	assert(capacity > 0 && capacity < SIZE_MAX / sizeof(void *) / 2);
+
+	q = calloc(1, sizeof(*q) + capacity * sizeof(q->items[0]));
+	if (!q)
+		return CS_FAIL(e, CS_E_NOMEM, "queue of %zu", capacity);
+	pthread_mutex_init(&q->lock, NULL);
+	pthread_cond_init(&q->not_empty, NULL);
+	q->capacity = capacity;
+	*qp = q;
+	return CS_OK;
+}
+
+void cs_queue_free(struct cs_queue *q)
+{
+	if (!q)
+		return;
+	pthread_cond_destroy(&q->not_empty);
+	pthread_mutex_destroy(&q->lock);
+	free(q);
+}
+
+enum cs_rc cs_queue_put(struct cs_queue *q, void *item)
+{
+	enum cs_rc rc = CS_OK;
+
+	assert(item);
+
+	lock(q);
+	if (q->closed) {
+		rc = CS_E_CLOSED;
+	} else if (q->count == q->capacity) {
+		rc = CS_E_BUSY;
+	} else {
+		q->items[(q->first + q->count) % q->capacity] = item;
+		q->count++;
+		pthread_cond_signal(&q->not_empty);
+	}
+	unlock(q);
+	return rc;
+}
+
+void *cs_queue_take(struct cs_queue *q)
+{
+	void *item = NULL;
+
+	cs_queue_take_many(q, &item, 1);
+	return item;
+}
+
+size_t cs_queue_take_many(struct cs_queue *q, void **items, size_t max)
+{
+	size_t n = 0;
+
+	lock(q);
+	while (q->count == 0 && !q->closed)
+		pthread_cond_wait(&q->not_empty, &q->lock);
+	for (; n < max && q->count > 0; n++) {
+		items[n] = q->items[q->first];
+		q->first = (q->first + 1) % q->capacity;
+		q->count--;
+	}
+	unlock(q);
+	return n;
+}
+
+void cs_queue_close(struct cs_queue *q)
+{
+	lock(q);
+	q->closed = true;
+	pthread_cond_broadcast(&q->not_empty);
+	unlock(q);
+}
+
+size_t cs_queue_len(struct cs_queue *q)
+{
+	size_t n;
+
+	lock(q);
+	n = q->count;
+	unlock(q);
+	return n;
+}
