@@ -16,8 +16,14 @@ enum cs_rc cs_file_replace(const char *path, struct cs_bytes content, unsigned m
 /** Create a file that must not exist yet (O_EXCL). */
 enum cs_rc cs_file_create(const char *path, struct cs_bytes content, unsigned mode,
 			  struct cs_err *e) CS_MUST_CHECK;
-/** The file and every directory above it belong to root or to `uid`, and nobody else may write them
- * (sticky root-owned directories such as /tmp pass). */
+/**
+ * CS_OK when the regular file behind `path` and every directory above it belong to root or to
+ * `uid`, and nobody else may write them; sticky directories of root such as /tmp pass.
+ * CS_E_FORBIDDEN names what is wrong. To read what was checked, use cs_file_read_trusted.
+ */
 enum cs_rc cs_file_is_trusted(const char *path, unsigned uid, struct cs_err *e) CS_MUST_CHECK;
+/** Read a file under the rule of cs_file_is_trusted: the same open file is checked and read. */
+enum cs_rc cs_file_read_trusted(const char *path, unsigned uid, struct cs_buf *out,
+				struct cs_err *e) CS_MUST_CHECK;
 
 #endif
