@@ -56,7 +56,12 @@ enum cs_rc cs_quorum_count(const struct cs_policy *policy, const struct cs_reque
  * created within max_wait, document's policy version not above the policy's. Used by both processes
  * before signing; `rule` names the first rule that says no.
  *
- * @param now  µs; the caller's own clock
+ * @param now    µs; the caller's own clock
+ * @param rulep  set on failure: "instance", "policy-version", "created-in-future", "expired",
+ *               "key-unknown", "key-replaced", "key-environment", "key-format", "key-hash",
+ *               "key-disabled", "key-not-yet-valid", "key-expired", "max-wait"; static storage
+ * @return CS_OK; CS_E_EXPIRED; CS_E_CONFLICT when a key is not the one the document names;
+ * CS_E_DENIED for every other rule
  */
 enum cs_rc cs_quorum_check_document(const struct cs_policy *policy, const struct cs_request *doc,
 				    int64_t now, const char **rulep,
