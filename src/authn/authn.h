@@ -9,12 +9,13 @@
 #include "model/access.h"
 
 #define CS_CERT_SANS_MAX 8
+#define CS_CERT_ISSUERS_MAX 4
 
 /** What http/ took from a certificate whose chain, dates, purpose and revocation it has checked. */
 struct cs_peer_cert {
 	struct cs_sha256 spki;
 	size_t issuer_count; /* SPKI hashes of the CAs above it, nearest first */
-	struct cs_sha256 issuers[4];
+	struct cs_sha256 issuers[CS_CERT_ISSUERS_MAX];
 	size_t san_count;
 	char san_uris[CS_CERT_SANS_MAX][256];
 };
