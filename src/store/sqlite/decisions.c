@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Rows of decisions, of idempotency keys, and the mark of a running daemon.
+ */
+#include "store/sqlite/db.h"
+
+enum cs_rc cs_store_decision_insert(struct cs_store *s, int64_t num,
+				    const struct cs_decision_row *d, struct cs_err *e)
+{
+	return sq_run(s,
+		      sq_bind(s, SQ_DECISION_INSERT, "itithbti", num, d->person, d->n,
+			      cs_verdict_name(d->verdict), &d->spki, d->envelope, d->comment,
+			      d->seq),
+		      NULL, "recording a decision", e);
+}
+
+static enum cs_rc read_decision(sqlite3_stmt *st, struct cs_decision_row *d, struct cs_err *e)
+{
+	enum cs_rc rc;
+
+	if ((rc = sq_copy_text(st, 0, d->person, sizeof(d->person), e)) != CS_OK ||
+	    (rc = sq_copy_hash(st, 3, &d->spki, e)) != CS_OK)
+		return rc;
+	d->n = sqlite3_column_int64(st, 1);
+	d->verdict = cs_verdict_from_name(sq_text(st, 2));
+	d->envelope = sq_bytes(st, 4);
+	d->comment = sq_text(st, 5);
+	d->seq = sqlite3_column_int64(st, 6);
+	if (d->verdict == CS_VERDICT_NONE)
+		return CS_FAIL(e, CS_E_CORRUPT, "a decision of %s has an unknown verdict",
+			       d->person);
+	return CS_OK;
+}
+
+enum cs_rc cs_store_decisions(struct cs_store *s, int64_t num, cs_decision_fn *fn, void *arg,
+			      struct cs_err *e)
+{
+	sqlite3_stmt *st = sq_bind(s, SQ_DECISION_LIST, "i", num);
+	enum cs_rc rc;
+
+	while ((rc = sq_next(s, st, "reading decisions", e)) == CS_OK) {
+		struct cs_decision_row row;
+
+		rc = read_decision(st, &row, e);
+		if (rc == CS_OK)
+			rc = fn(arg, &row, e);
+		if (rc != CS_OK) {
+			sq_reset(st);
+			return rc;
+		}
+	}
+	return rc == CS_E_NOT_FOUND ? CS_OK : rc;
+}
+
+enum cs_rc cs_store_idempotency(struct cs_store *s, const char *principal, const char *key,
+				struct cs_sha256 *fingerprint, char id[static CS_UUID_TEXT],
+				struct cs_err *e)
+{
+	sqlite3_stmt *st = sq_bind(s, SQ_IDEMPOTENCY_GET, "tt", principal, key);
+	enum cs_rc rc = sq_next(s, st, "looking up an idempotency key", e);
+
+	if (rc != CS_OK)
+		return rc;
+	rc = sq_copy_hash(st, 0, fingerprint, e);
+	if (rc == CS_OK)
+		rc = sq_copy_text(st, 1, id, CS_UUID_TEXT, e);
+	sq_reset(st);
+	return rc;
+}
+
+enum cs_rc cs_store_idempotency_insert(struct cs_store *s, const char *principal, const char *key,
+				       const struct cs_sha256 *fingerprint, int64_t num,
+				       int64_t now, struct cs_err *e)
+{
+	return sq_run(
+		s,
+		sq_bind(s, SQ_IDEMPOTENCY_INSERT, "tthii", principal, key, fingerprint, num, now),
+		NULL, "recording an idempotency key", e);
+}
+
+enum cs_rc cs_store_idempotency_purge(struct cs_store *s, int64_t before, struct cs_err *e)
+{
+	return sq_run(s, sq_bind(s, SQ_IDEMPOTENCY_PURGE, "i", before), NULL,
+		      "forgetting idempotency keys", e);
+}
+
+enum cs_rc cs_store_running(struct cs_store *s, bool *runningp, struct cs_err *e)
+{
+	sqlite3_stmt *st = sq_bind(s, SQ_RUNNING_GET, "");
+	enum cs_rc rc = sq_next(s, st, "reading the running mark", e);
+
+	if (rc != CS_OK)
+		return rc;
+	*runningp = sqlite3_column_int64(st, 0) != 0;
+	sq_reset(st);
+	return CS_OK;
+}
+
+enum cs_rc cs_store_set_running(struct cs_store *s, bool running, struct cs_err *e)
+{
+	return sq_run(s, sq_bind(s, SQ_RUNNING_SET, "i", (int64_t)running), NULL,
+		      "writing the running mark", e);
+}

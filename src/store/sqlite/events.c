@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Transactions and the event log: appending keeps the head in memory, and the head goes back with
+ * every rollback.
+ */
+#include <assert.h>
+#include <string.h>
+
+#include "store/sqlite/db.h"
+
+static const char appending[] = "appending to the log";
+
+enum cs_rc cs_store_begin(struct cs_store *s, struct cs_err *e)
+{
+	s->durable = s->log;
+	return sq_run(s, sq_bind(s, SQ_BEGIN, ""), NULL, "beginning a transaction", e);
+}
+
+enum cs_rc cs_store_commit(struct cs_store *s, struct cs_err *e)
+{
+	enum cs_rc rc = sq_run(s, sq_bind(s, SQ_COMMIT, ""), NULL, "committing", e);
+
+	if (rc != CS_OK)
+		cs_store_rollback(s);
+	return rc;
+}
+
+void cs_store_rollback(struct cs_store *s)
+{
+	s->log = s->durable;
+	if (sqlite3_get_autocommit(s->db))
+		return; /* SQLite ended the transaction itself */
+	if (sq_run(s, sq_bind(s, SQ_ROLLBACK, ""), NULL, "rolling back", NULL) != CS_OK)
+		return; /* the next BEGIN reports what is wrong */
+}
+
+enum cs_rc cs_store_savepoint(struct cs_store *s, struct cs_err *e)
+{
+	s->kept = s->log;
+	return sq_run(s, sq_bind(s, SQ_SAVEPOINT, ""), NULL, "beginning a command", e);
+}
+
+enum cs_rc cs_store_release(struct cs_store *s, struct cs_err *e)
+{
+	return sq_run(s, sq_bind(s, SQ_RELEASE, ""), NULL, "ending a command", e);
+}
+
+enum cs_rc cs_store_revert(struct cs_store *s, struct cs_err *e)
+{
+	enum cs_rc rc;
+
+	s->log = s->kept;
+	if (sqlite3_get_autocommit(s->db))
+		return CS_FAIL(e, CS_E_IO, "SQLite ended the transaction after an error");
+	rc = sq_run(s, sq_bind(s, SQ_REVERT, ""), NULL, "undoing a command", e);
+	return rc == CS_OK ? cs_store_release(s, e) : rc;
+}
+
+enum cs_rc cs_store_append(struct cs_store *s, struct cs_event *ev, int64_t *seqp, struct cs_err *e)
+{
+	struct cs_sha256 hash;
+	struct cs_bytes bytes;
+	enum cs_rc rc;
+
+	assert(s->mode == CS_STORE_WRITE && ev->kind != CS_EV_NONE);
+	ev->seq = s->log.size + 1;
+	ev->prev = s->log.head;
+	cs_buf_reset(&s->event);
+	cs_event_write(ev, &s->event);
+	rc = cs_buf_ok(&s->event, "event", e);
+	if (rc != CS_OK)
+		return rc;
+	bytes = cs_buf_bytes(&s->event);
+	hash = cs_event_hash(bytes);
+	rc = sq_run(s, sq_bind(s, SQ_EVENT_INSERT, "ibhh", ev->seq, bytes, &hash, &ev->prev), NULL,
+		    appending, e);
+	if (rc != CS_OK)
+		return rc;
+	if (ev->seq == 1)
+		s->log.id = hash;
+	s->log.size = ev->seq;
+	s->log.head = hash;
+	if (seqp)
+		*seqp = ev->seq;
+	return CS_OK;
+}
+
+enum cs_rc cs_store_log(struct cs_store *s, struct cs_log_ref *out, struct cs_err *e)
+{
+	struct cs_log_ref log = { 0 };
+	sqlite3_stmt *st = sq_bind(s, SQ_EVENT_LAST, "");
+	enum cs_rc rc = sq_next(s, st, "reading the log's end", e);
+
+	if (rc == CS_E_NOT_FOUND) {
+		*out = log;
+		return CS_OK;
+	}
+	if (rc != CS_OK)
+		return rc;
+	log.size = sqlite3_column_int64(st, 0);
+	rc = sq_copy_hash(st, 1, &log.head, e);
+	sq_reset(st);
+	if (rc == CS_OK)
+		rc = cs_store_event_hash(s, 1, &log.id, e);
+	if (rc == CS_OK)
+		*out = log;
+	return rc;
+}
+
+enum cs_rc cs_store_event_hash(struct cs_store *s, int64_t seq, struct cs_sha256 *out,
+			       struct cs_err *e)
+{
+	sqlite3_stmt *st = sq_bind(s, SQ_EVENT_HASH, "i", seq);
+	enum cs_rc rc = sq_next(s, st, "reading an event's hash", e);
+
+	if (rc != CS_OK)
+		return rc;
+	rc = sq_copy_hash(st, 0, out, e);
+	sq_reset(st);
+	return rc;
+}
+
+enum cs_rc cs_store_events(struct cs_store *s, int64_t from, int64_t to, size_t soft_max,
+			   struct cs_buf *out, int64_t *nextp, struct cs_err *e)
+{
+	sqlite3_stmt *st = sq_bind(s, SQ_EVENT_RANGE, "ii", from, to);
+	size_t start = out->len;
+	int64_t next = from;
+	enum cs_rc rc;
+
+	while ((rc = sq_next(s, st, "reading events", e)) == CS_OK) {
+		struct cs_bytes bytes = sq_bytes(st, 1);
+
+		if (next > from && out->len - start + bytes.len + 1 > soft_max) {
+			sq_reset(st);
+			break;
+		}
+		if (sqlite3_column_int64(st, 0) != next) {
+			sq_reset(st);
+			return CS_FAIL(e, CS_E_CORRUPT, "event %lld is missing", (long long)next);
+		}
+		cs_buf_add(out, bytes.data, bytes.len);
+		cs_buf_add_char(out, '\n');
+		next++;
+	}
+	if (rc != CS_OK && rc != CS_E_NOT_FOUND)
+		return rc;
+	*nextp = next;
+	return cs_buf_ok(out, "export page", e);
+}

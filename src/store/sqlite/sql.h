@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * All SQL of the daemon in one list, prepared when a database is opened (writers' statements only
+ * for writers). Schema: sql/schema-1.sql. A new statement: one line here, one function in the file
+ * of its noun.
+ */
+#ifndef CS_STORE_SQLITE_SQL_H
+#define CS_STORE_SQLITE_SQL_H
+
+#define SQ_REQUEST_COLUMNS                                                             \
+	"num, id, principal, environment, state, reason, created, expires, revision, " \
+	"coalesce(next_attempt, 0), attempts, document_sha256, equality, comment, document"
+
+/* R: every connection, W: the writing one */
+#define SQ_STATEMENTS(R, W)                                                                        \
+	W(BEGIN, "BEGIN IMMEDIATE")                                                                \
+	W(COMMIT, "COMMIT")                                                                        \
+	W(ROLLBACK, "ROLLBACK")                                                                    \
+	W(SAVEPOINT, "SAVEPOINT command")                                                          \
+	W(RELEASE, "RELEASE command")                                                              \
+	W(REVERT, "ROLLBACK TO command")                                                           \
+	W(EVENT_INSERT, "INSERT INTO event (seq, bytes, hash, prev) VALUES (?1, ?2, ?3, ?4)")      \
+	R(EVENT_LAST, "SELECT seq, hash FROM event ORDER BY seq DESC LIMIT 1")                     \
+	R(EVENT_HASH, "SELECT hash FROM event WHERE seq = ?1")                                     \
+	R(EVENT_RANGE, "SELECT seq, bytes FROM event WHERE seq BETWEEN ?1 AND ?2 ORDER BY seq")    \
+	W(REQUEST_INSERT,                                                                          \
+	  "INSERT INTO request (id, principal, environment, state, created, expires, revision, "   \
+	  "next_attempt, document, document_sha256, equality, comment) "                           \
+	  "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, nullif(?8, 0), ?9, ?10, ?11, ?12)")                 \
+	W(REQUEST_GROUP_INSERT, "INSERT INTO request_group (\"group\", request) VALUES (?1, ?2)")  \
+	W(REQUEST_CHANGE,                                                                          \
+	  "UPDATE request SET state = ?3, revision = ?5, next_attempt = nullif(?6, 0), "           \
+	  "attempts = attempts + ?7, reason = coalesce(?8, reason) "                               \
+	  "WHERE num = ?1 AND state = ?2 AND (?4 = -1 OR revision = ?4)")                          \
+	R(REQUEST_GET, "SELECT " SQ_REQUEST_COLUMNS " FROM request WHERE id = ?1")                 \
+	R(REQUEST_NUM, "SELECT num FROM request WHERE id = ?1")                                    \
+	R(REQUEST_LIST, "SELECT " SQ_REQUEST_COLUMNS " FROM request WHERE num < ?1 "               \
+			"AND (?2 IS NULL OR principal = ?2) AND (?3 IS NULL OR state = ?3) "       \
+			"AND (?4 IS NULL OR environment = ?4) ORDER BY num DESC LIMIT ?5")         \
+	R(REQUEST_LIST_GROUP,                                                                      \
+	  "SELECT " SQ_REQUEST_COLUMNS " FROM request_group AS g JOIN request ON num = g.request " \
+	  "WHERE g.\"group\" = ?2 AND g.request < ?1 AND (?3 IS NULL OR state = ?3) "              \
+	  "AND (?4 IS NULL OR environment = ?4) ORDER BY g.request DESC LIMIT ?5")                 \
+	R(REQUEST_LIVE, "SELECT " SQ_REQUEST_COLUMNS " FROM request WHERE num > ?1 "               \
+			"AND state IN ('pending', 'approved', 'signing') ORDER BY num LIMIT ?2")   \
+	R(REQUEST_EXPIRED,                                                                         \
+	  "SELECT id FROM request WHERE state IN ('pending', 'approved') AND expires <= ?1 "       \
+	  "LIMIT ?2")                                                                              \
+	R(REQUEST_DUE, "SELECT id FROM request WHERE next_attempt <= ?1 AND state = 'approved' "   \
+		       "ORDER BY next_attempt LIMIT ?2")                                           \
+	R(REQUEST_OPEN, "SELECT count(*) FROM request WHERE principal = ?1 "                       \
+			"AND state IN ('pending', 'approved', 'signing')")                         \
+	R(REQUEST_EQUAL,                                                                           \
+	  "SELECT id FROM request WHERE equality = ?1 AND principal = ?2 AND created > ?3 "        \
+	  "AND state IN ('pending', 'approved', 'signing', 'signed') ORDER BY num DESC LIMIT 1")   \
+	W(ARTIFACT_INSERT, "INSERT INTO artifact (request, idx, state) VALUES (?1, ?2, ?3)")       \
+	R(ARTIFACT_LIST, "SELECT idx, state, attempts, unknowns FROM artifact WHERE request = ?1") \
+	W(ARTIFACT_MOVE,                                                                           \
+	  "UPDATE artifact SET state = ?4, attempts = attempts + ?5, unknowns = unknowns + ?6 "    \
+	  "WHERE request = ?1 AND idx = ?2 AND state = ?3")                                        \
+	W(SIGNATURE_INSERT, "INSERT INTO signature (request, idx, bytes) VALUES (?1, ?2, ?3)")     \
+	R(SIGNATURE_LIST, "SELECT idx, bytes FROM signature WHERE request = ?1 ORDER BY idx")      \
+	W(SIGNATURE_DROP, "DELETE FROM signature WHERE request = ?1")                              \
+	W(DECISION_INSERT,                                                                         \
+	  "INSERT INTO decision (request, person, n, verdict, spki, envelope, comment, seq) "      \
+	  "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")                                               \
+	R(DECISION_LIST, "SELECT person, n, verdict, spki, envelope, comment, seq FROM decision "  \
+			 "WHERE request = ?1 ORDER BY seq")                                        \
+	W(IDEMPOTENCY_INSERT,                                                                      \
+	  "INSERT INTO idempotency (principal, key, fingerprint, request, created) "               \
+	  "VALUES (?1, ?2, ?3, ?4, ?5)")                                                           \
+	R(IDEMPOTENCY_GET,                                                                         \
+	  "SELECT fingerprint, id FROM idempotency JOIN request ON num = request "                 \
+	  "WHERE idempotency.principal = ?1 AND key = ?2")                                         \
+	W(IDEMPOTENCY_PURGE,                                                                       \
+	  "DELETE FROM idempotency WHERE (principal, key) IN "                                     \
+	  "(SELECT principal, key FROM idempotency WHERE created < ?1 LIMIT 1000)")                \
+	R(RUNNING_GET, "SELECT value FROM meta WHERE name = 'running'")                            \
+	W(RUNNING_SET, "UPDATE meta SET value = ?1 WHERE name = 'running'")
+
+#define SQ_ENUM(name, sql) SQ_##name,
+enum sq_id { SQ_STATEMENTS(SQ_ENUM, SQ_ENUM) SQ__COUNT };
+#undef SQ_ENUM
+
+#endif
