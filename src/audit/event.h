@@ -10,6 +10,8 @@
 #include "model/decision.h"
 
 #define CS_EVENT_TYPE "application/vnd.countersign.event+json"
+/** The longest actor: "signer:" and a token's name. */
+#define CS_ACTOR_MAX (CS_NAME_MAX + 7)
 
 #define CS_EVENT_KINDS(X)                               \
 	X(CS_EV_LOG_CREATED, "log.created")             \
@@ -52,10 +54,10 @@ struct cs_event {
 	int64_t seq;  /* from 1, no gaps */
 	int64_t time; /* µs */
 	enum cs_event_kind kind;
-	char actor[CS_NAME_MAX + 1]; /* principal, "daemon" or "signer:TOKEN" */
-	char request[CS_UUID_TEXT];  /* "" when none */
-	struct cs_sha256 prev;       /* 32 zero bytes in event 1 */
-	struct cs_bytes detail;      /* canonical JSON object; borrowed */
+	char actor[CS_ACTOR_MAX + 1]; /* principal, "daemon" or "signer:TOKEN" */
+	char request[CS_UUID_TEXT];   /* "" when none */
+	struct cs_sha256 prev;        /* 32 zero bytes in event 1 */
+	struct cs_bytes detail;       /* canonical JSON object; borrowed */
 };
 
 /** Append the canonical bytes of the event. */
@@ -63,10 +65,12 @@ void cs_event_write(const struct cs_event *ev, struct cs_buf *out);
 /** The event's hash, which the next one carries as prev. */
 struct cs_sha256 cs_event_hash(struct cs_bytes event);
 /**
- * Parse canonical bytes. The detail is not interpreted here.
+ * Parse canonical bytes. The detail is not interpreted here: audit/detail.h reads it.
  *
- * @param rootp  the parsed tree; caller owns a reference; ev->detail is left empty, use
- * json_object_get(root, "detail")
+ * @param rootp  the parsed tree, set on success only; caller owns a reference; ev->detail is left
+ *               empty, use json_object_get(root, "detail")
+ * @return CS_E_INVALID for bytes that are not canonical, and for a member that is unknown, missing
+ *         or out of range; CS_E_TOO_LARGE above CS_EVENT_MAX
  */
 enum cs_rc cs_event_parse(struct cs_bytes bytes, struct cs_event *ev, json_t **rootp,
 			  struct cs_err *e) CS_MUST_CHECK;

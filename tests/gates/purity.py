@@ -13,7 +13,7 @@ from pathlib import Path
 
 import gatelib
 
-LAYERS = "policy quorum format audit".split()
+LAYERS = "policy quorum format audit verify".split()
 
 # kind: names, as the linker sees them; a * at the end means any continuation
 IMPURE = {

@@ -27,7 +27,7 @@ PATTERNS = [
 
 # "below core nothing logs and nothing exits"
 QUIET = tuple(f"src/{layer}/" for layer in
-              "base model policy quorum format audit authn store signer p11 client".split())
+              "base model policy quorum format audit verify authn store signer p11 client".split())
 QUIET_PATTERNS = [
     (r"(?<![\w.>])_?exit\s*\(", "only main() ends the program"),
     (r"(?<![\w.>])cs_log(_\w+)?\s*\(", "below core/ nothing logs: return the error"),

@@ -5,8 +5,8 @@
  * elsewhere. Needs the export only. docs/verify_log.py is a second implementation of the same
  * rules; docs/PROTOCOL.log states them.
  */
-#ifndef CS_AUDIT_VERIFY_H
-#define CS_AUDIT_VERIFY_H
+#ifndef CS_VERIFY_VERIFY_H
+#define CS_VERIFY_VERIFY_H
 
 #include "audit/event.h"
 
