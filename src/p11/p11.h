@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The only user of PKCS#11: one module, one token, one session, single-threaded. Loaded after the
- * fork, never before. Every C_* call that may block runs between cs_p11_guard and cs_p11_unguard,
- * so that a hung module dies with its process. PKCS #11 v2.40; facts about modules in
- * docs/PROTOCOL.signer and ARCHITECTURE.md.
+ * fork, never before. Once the login has returned, every C_ call runs under a timer that kills the
+ * process with SIGKILL, so that a hung module costs one child. PKCS #11 v2.40; facts about modules
+ * in docs/PROTOCOL.signer and ARCHITECTURE.md.
  */
 #ifndef CS_P11_P11_H
 #define CS_P11_P11_H
@@ -29,14 +29,15 @@ void cs_p11_close(struct cs_p11 *p);
 
 /** Flags of CK_TOKEN_INFO that matter before a login. */
 struct cs_p11_token_info {
+	char label[CS_NAME_MAX + 1];
 	char serial[CS_NAME_MAX + 1];
 	char manufacturer[CS_NAME_MAX + 1];
 	char model[CS_NAME_MAX + 1];
 	bool pin_count_low, pin_final_try, pin_locked, login_required;
 	int64_t session_max; /* 0 = unlimited or unknown */
 };
-enum cs_rc cs_p11_token_info(struct cs_p11 *p, struct cs_p11_token_info *out,
-			     struct cs_err *e) CS_MUST_CHECK;
+/** As they were when the token was opened. */
+void cs_p11_token_info(const struct cs_p11 *p, struct cs_p11_token_info *out);
 
 /** One C_Login, without the lethal timer. CS_E_PIN when the PIN is incorrect or locked: never try
  * that PIN again. */
@@ -45,6 +46,12 @@ enum cs_rc cs_p11_login(struct cs_p11 *p, const struct cs_secret *pin,
 
 /** A private key that was found, checked (C2) and whose public half is the pinned one. */
 struct cs_p11_key;
+
+/**
+ * After some errors no call can succeed any more: session or token gone, or nobody knows. Then the
+ * process must end and a fresh one take its place.
+ */
+bool cs_p11_is_lost(const struct cs_p11 *p);
 
 /** By CKA_ID; compares the token's public key with key->pk. Refuses CKA_ALWAYS_AUTHENTICATE,
  * extractable, … keys. */
