@@ -7,8 +7,7 @@
 
 #include "base/buf.h"
 
-/** Append the content of a regular file of at most out->max bytes. Errors name the path.
- * CS_E_NOT_FOUND when absent. */
+/** Append a regular file's content. Errors name the path; CS_E_TOO_LARGE when it does not fit. */
 enum cs_rc cs_file_read(const char *path, struct cs_buf *out, struct cs_err *e) CS_MUST_CHECK;
 /** Write a temporary file beside it, fsync, rename, fsync the directory. */
 enum cs_rc cs_file_replace(const char *path, struct cs_bytes content, unsigned mode,

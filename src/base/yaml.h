@@ -2,8 +2,8 @@
 /*
  * Configuration files: a strict subset of YAML read through libyaml's events into a tree with
  * positions, and a table-driven schema over that tree. Every problem is collected with line and
- * column; nothing stops at the first. Refused: anchors, aliases, tags, NUL, a second document,
- * duplicate keys, leading zeros, flow over the size and depth limits.
+ * column; nothing stops at the first. Refused: anchors, aliases, tags, directives, NUL, a second
+ * document, duplicate keys, numbers with leading zeros, text over the size and depth limits.
  */
 #ifndef CS_BASE_YAML_H
 #define CS_BASE_YAML_H
@@ -12,6 +12,7 @@
 
 #define CS_YAML_MAX (1U << 20)
 #define CS_YAML_DEPTH_MAX 12
+#define CS_YAML_CHILDREN_MAX 10000 /* of one list or map */
 #define CS_YAML_PROBLEMS_MAX 100
 
 /** One problem of a file; the text says what to do. */
@@ -29,15 +30,20 @@ struct cs_problems {
 
 void cs_problems_init(struct cs_problems *p, const char *file);
 void cs_problems_done(struct cs_problems *p);
+/** Characters that could deceive a reader are shown as \xNN, whatever the arguments hold. */
 void cs_problem_add(struct cs_problems *p, size_t line, size_t column, const char *fmt, ...)
 	CS_PRINTF(4, 5);
-/** "file:line:column: text" lines. */
+/** Lines of "file:line:column: text". */
 void cs_problems_print(const struct cs_problems *p, struct cs_buf *out);
-/** CS_OK when there are none, else CS_E_CONFIG with the first problem and the number of others as
- * message. */
+/** CS_OK when there are none, else CS_E_CONFIG with the first problem and how many follow. */
 enum cs_rc cs_problems_check(const struct cs_problems *p, struct cs_err *e) CS_MUST_CHECK;
 
 enum cs_yaml_kind { CS_YAML_SCALAR, CS_YAML_LIST, CS_YAML_MAP };
+
+/** Where something stands in its file, both from 1. */
+struct cs_yaml_pos {
+	size_t line, column;
+};
 
 /** A node; the tree owns everything below it. */
 struct cs_yaml {
@@ -48,9 +54,8 @@ struct cs_yaml {
 	size_t count; /* children of lists and maps */
 	char **keys;  /* maps: keys[i] names children[i] */
 	struct cs_yaml **children;
-	struct {
-		size_t line, column;
-	} * key_pos;
+	struct cs_yaml_pos *key_pos;
+	bool refused; /* a problem was added for it already; cs_yaml_read is silent about it */
 };
 
 /** Parse; problems are added to p. NULL when the text is not usable at all. */
@@ -62,8 +67,7 @@ const struct cs_yaml *cs_yaml_get(const struct cs_yaml *map, const char *key);
 enum cs_yaml_type {
 	CS_Y_NAME,    /* const char *: base/text.h name */
 	CS_Y_TEXT,    /* const char *: free text */
-	CS_Y_PATH,    /* const char *: absolute, or relative to the file's directory (the caller
-			 resolves) */
+	CS_Y_PATH,    /* const char *: absolute, or relative to the file (the caller resolves) */
 	CS_Y_HEX,     /* const char *: lower-case hex */
 	CS_Y_BASE64,  /* const char * */
 	CS_Y_INT,     /* int64_t */
@@ -76,14 +80,17 @@ enum cs_yaml_type {
 	CS_Y_MAP,     /* const struct cs_yaml *: a map, given to the caller */
 };
 
-/** One key of a map. `offset` is into the target struct; strings are borrowed from the tree. */
+/**
+ * One key of a map. `offset` is into the target struct; strings are borrowed from the tree.
+ * min and max are bytes, values, elements or seconds, as the type has it; both 0 for the type's
+ * own.
+ */
 struct cs_yaml_field {
 	const char *key;
 	enum cs_yaml_type type;
 	size_t offset;
 	bool required;
-	int64_t min, max; /* bytes, values, elements or seconds, as the type has it; both 0 = the
-			     type's own limits */
+	int64_t min, max;
 	const char *const *choices; /* NULL-terminated, for CS_Y_ENUM */
 	const char *doc;            /* one sentence for --help, --print-config and man pages */
 };
@@ -92,20 +99,18 @@ struct cs_yaml_field {
  * Read a map into a struct. Unknown keys, missing required keys, wrong types and ranges become
  * problems; fields that are absent or wrong keep what the struct held (its defaults).
  *
- * @param where  names the map in problems: "keys[2]"
+ * @param where  names the map in problems: "keys[2]"; "" for the file's own map
  */
 void cs_yaml_read(const struct cs_yaml *map, const char *where, const struct cs_yaml_field *fields,
 		  size_t count, void *target, struct cs_problems *p);
-
 /**
- * Read one node, such as an item of a list, by the type and limits of a field, whose key and offset
- * do not matter. A wrong one becomes a problem.
+ * Read one node, such as an element of a list, by the rules of a field; key and required are not
+ * looked at.
  *
- * @param where  names the node in problems: "principals[0].owners[1]"
- * @param out    the type's variable; written on success only
- * @return whether *out was written
+ * @param where  names the node in problems: "roles[0]"
+ * @return       false when a problem was added; then the target is as it was
  */
-bool cs_yaml_read_item(const struct cs_yaml *item, const char *where,
-		       const struct cs_yaml_field *field, void *out, struct cs_problems *p);
+bool cs_yaml_read_value(const struct cs_yaml *node, const char *where,
+			const struct cs_yaml_field *field, void *target, struct cs_problems *p);
 
 #endif
