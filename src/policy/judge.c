@@ -156,7 +156,7 @@ static bool keys_are_in_use(struct judge *j)
 			       time);
 			return false;
 		}
-		if (now >= k->not_after) {
+		if (now > k->not_after) {
 			cs_time_text(k->not_after, time);
 			decide(j, CS_RULE_KEY_EXPIRED, "key %s signed until %s; use its successor",
 			       k->name, time);
