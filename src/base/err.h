@@ -84,6 +84,7 @@ enum cs_rc cs_err_vset(struct cs_err *e, enum cs_rc rc, const char *fmt, va_list
  */
 enum cs_rc cs_err_prefix(struct cs_err *e, const char *fmt, ...) CS_PRINTF(2, 3);
 
-#define CS_FAIL(e, rc, ...) cs_err_set((e), (rc), __VA_ARGS__)
+/** `rc` is evaluated twice, so that compilers and analysers see that the result is not CS_OK. */
+#define CS_FAIL(e, rc, ...) ((void)cs_err_set((e), (rc), __VA_ARGS__), (rc))
 
 #endif

@@ -50,8 +50,8 @@ static enum cs_rc parse_failed(const char *what, const json_error_t *error, stru
 		return CS_FAIL(e, CS_E_NOMEM, "%s: out of memory", what);
 	cs_buf_init(&text, SHOWN_MAX);
 	cs_text_show(error->text, &text);
-	CS_FAIL(e, CS_E_INVALID, "%s: line %d, column %d: %s", what, error->line, error->column,
-		cs_buf_str(&text));
+	cs_err_set(e, CS_E_INVALID, "%s: line %d, column %d: %s", what, error->line, error->column,
+		   cs_buf_str(&text));
 	cs_buf_done(&text);
 	return CS_E_INVALID;
 }
