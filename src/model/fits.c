@@ -31,11 +31,6 @@ static const char *const wanted[CS_FORMAT__COUNT] = {
 	[CS_FORMAT_ED25519_DIGEST] = "an ed25519 key with sha256 or sha512",
 };
 
-static const char *or_none(const char *name)
-{
-	return name ? name : "none";
-}
-
 enum cs_rc cs_fits_check(enum cs_format format, enum cs_alg alg, enum cs_hash hash,
 			 struct cs_err *e)
 {
@@ -46,6 +41,6 @@ enum cs_rc cs_fits_check(enum cs_format format, enum cs_alg alg, enum cs_hash ha
 			return CS_OK;
 	}
 	return CS_FAIL(e, CS_E_INVALID, "format %s needs %s; this is %s with %s",
-		       cs_format_name(format), wanted[format], or_none(cs_alg_name(alg)),
-		       or_none(cs_hash_name(hash)));
+		       cs_format_name(format), wanted[format], cs_alg_name(alg),
+		       cs_hash_name(hash));
 }

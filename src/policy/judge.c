@@ -130,8 +130,7 @@ static bool hashes_are_the_keys(struct judge *j)
 		       "artifact %s: key %s signs %s digests, this one is %s; hash the image with "
 		       "%s",
 		       s->artifacts[i].name, j->keys[i]->name, cs_hash_name(j->keys[i]->hash),
-		       given == CS_HASH_NONE ? "none" : cs_hash_name(given),
-		       cs_hash_name(j->keys[i]->hash));
+		       cs_hash_name(given), cs_hash_name(j->keys[i]->hash));
 		return false;
 	}
 	return true;

@@ -88,7 +88,7 @@ static size_t read_names(const struct cs_yaml *list, const char *where, const ch
 		size_t seen = 0;
 
 		snprintf(at, sizeof(at), "%s.%s[%zu]", where, field, i);
-		if (!cs_yaml_read_item(list->children[i], at, &name_item, &name, p))
+		if (!cs_yaml_read_value(list->children[i], at, &name_item, &name, p))
 			continue;
 		while (seen < count && strcmp(out[seen], name) != 0)
 			seen++;
