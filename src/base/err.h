@@ -84,7 +84,13 @@ enum cs_rc cs_err_vset(struct cs_err *e, enum cs_rc rc, const char *fmt, va_list
  */
 enum cs_rc cs_err_prefix(struct cs_err *e, const char *fmt, ...) CS_PRINTF(2, 3);
 
+/** The code itself, through a function so that it may also be ignored. */
+static inline enum cs_rc cs_err_code(enum cs_rc rc)
+{
+	return rc;
+}
+
 /** `rc` is evaluated twice, so that compilers and analysers see that the result is not CS_OK. */
-#define CS_FAIL(e, rc, ...) ((void)cs_err_set((e), (rc), __VA_ARGS__), (rc))
+#define CS_FAIL(e, rc, ...) ((void)cs_err_set((e), (rc), __VA_ARGS__), cs_err_code(rc))
 
 #endif

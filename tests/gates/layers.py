@@ -19,9 +19,9 @@ LAYERS = {
     "format": "base model",
     "audit": "base model",
     "verify": f"base model {PURE}",  # replays what they decide
-    "authn": "base model",
-    "store": "base model",
-    "signer": "base model",
+    "authn": f"base model {PURE}",
+    "store": f"base model {PURE}",
+    "signer": f"base model {PURE}",
     "p11": "base model",
     "core": f"base model {PURE} authn store signer",
     "http": f"base model {PURE} authn store signer core",

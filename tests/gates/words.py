@@ -20,7 +20,7 @@ BANNED_CALLS = {name: why for names, why in BANNED.items() for name in names.spl
 CALL = re.compile(r"(?<![\w.>])(" + "|".join(BANNED_CALLS) + r")\s*\(")
 
 PATTERNS = [
-    (r"\btypedef\s+(struct|enum|union)\b", "no typedef of struct, enum or union"),
+    (r"\btypedef\s+(struct|enum|union)\b[^(]*$", "no typedef of struct, enum or union"),
     (r"\bcleanup\s*\(", "no cleanup attribute: goto out"),
     (r"\bgoto\s+(?!out;)\w+", "one label per function: out"),
 ]
@@ -81,6 +81,7 @@ PLANTS = [
     (c('const char *u = "\\""; // hello\n'), "// comment"),
     (c("/* TODO: later */\n"), "TODO without an issue number"),
     (c("typedef struct x x;\n"), "no typedef"),
+    (c("typedef enum cs_rc f(int a);\n"), None),
     (c("\tgoto fail;\n"), "one label"),
     (c("\texit(1);\n"), "only main()"),
     (c("\tcs_log(x);\n"), "nothing logs"),
