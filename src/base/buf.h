@@ -60,8 +60,12 @@ enum cs_rc cs_buf_ok(const struct cs_buf *b, const char *what, struct cs_err *e)
 /** The content as a NUL-terminated string; "" when empty. Borrowed, valid until the next change. */
 const char *cs_buf_str(const struct cs_buf *b);
 struct cs_bytes cs_buf_bytes(const struct cs_buf *b);
-/** Hand the storage to the caller (free with free()); the buffer is empty afterwards. NULL after an
- * error. */
+/**
+ * Hand the storage to the caller, who frees it with free(); the buffer is empty afterwards.
+ *
+ * @param lenp  set on success only
+ * @return      NUL-terminated, "" for an empty buffer; NULL after an error
+ */
 uint8_t *cs_buf_steal(struct cs_buf *b, size_t *lenp);
 
 /** A reader over borrowed bytes; errors are sticky, a failed read gives zeros and empty strings. */

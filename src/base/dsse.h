@@ -25,14 +25,21 @@ void cs_dsse_pae(const char *payload_type, struct cs_bytes payload, struct cs_bu
 /** {"payload":…,"payloadType":…,"signatures":[{"keyid":…,"sig":…}]} */
 void cs_dsse_write(const char *payload_type, struct cs_bytes payload, const struct cs_sha256 *keyid,
 		   struct cs_bytes sig, struct cs_buf *out);
-/** Parse strictly: canonical bytes, one signature, keyid of 64 hex digits. */
+/**
+ * Parse strictly: canonical bytes, one signature, keyid of 64 hex digits.
+ *
+ * @param d  set on success only; the caller ends it with cs_dsse_done
+ */
 enum cs_rc cs_dsse_parse(struct cs_bytes envelope, struct cs_dsse *d,
 			 struct cs_err *e) CS_MUST_CHECK;
+/** Safe on a zeroed struct. */
 void cs_dsse_done(struct cs_dsse *d);
 /** Scheme and hash by which a key of this algorithm signs a PAE. */
 void cs_dsse_scheme(enum cs_alg a, enum cs_scheme *schemep, enum cs_hash *hashp);
-/** CS_OK when the envelope has this payload type and verifies under pk, whose hash must be the
- * keyid. */
+/**
+ * CS_OK when the envelope has this payload type (else CS_E_INVALID) and verifies under pk, whose
+ * hash must be the keyid (else CS_E_SIGNATURE).
+ */
 enum cs_rc cs_dsse_verify(const struct cs_dsse *d, const char *payload_type, const struct cs_pk *pk,
 			  struct cs_err *e) CS_MUST_CHECK;
 

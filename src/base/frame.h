@@ -10,18 +10,33 @@
 
 #define CS_FRAME_MAX (4U << 20)
 
-/** Send one frame before `deadline` (cs_clock_mono time; INT64_MAX for none). CS_E_TIMEOUT,
- * CS_E_CLOSED, CS_E_IO. */
+/**
+ * Send one frame. After an error the stream is unusable: close it.
+ *
+ * @param deadline  cs_clock_mono time, or INT64_MAX for none
+ * @return          CS_OK, CS_E_TOO_LARGE, CS_E_TIMEOUT, CS_E_CLOSED or CS_E_IO
+ */
 enum cs_rc cs_frame_send(int fd, uint8_t type, struct cs_bytes body, int64_t deadline,
 			 struct cs_err *e) CS_MUST_CHECK;
-/** Receive one frame; body is reset first and must have been initialised with its maximum. */
+/**
+ * Receive one frame. After an error the stream is unusable: close it.
+ *
+ * @param typep  set on success only
+ * @param body   initialised with its maximum; reset first, empty after an error
+ * @return       as above, and CS_E_INVALID for a frame without a type
+ */
 enum cs_rc cs_frame_recv(int fd, uint8_t *typep, struct cs_buf *body, int64_t deadline,
 			 struct cs_err *e) CS_MUST_CHECK;
 
-/** Unix sockets. A path over 107 bytes is CS_E_CONFIG. Listening removes a stale socket that nobody
- * answers on. */
+/**
+ * Listen on a Unix socket. A stale one that nobody answers on is removed; a living one is
+ * CS_E_CONFLICT; a path over 107 bytes is CS_E_CONFIG.
+ *
+ * @param mode  permissions of the socket's file, from its first moment on
+ */
 enum cs_rc cs_unix_listen(const char *path, unsigned mode, int *fdp,
 			  struct cs_err *e) CS_MUST_CHECK;
+/** CS_E_UNAVAILABLE when nobody listens or the listener's queue is full; never waits. */
 enum cs_rc cs_unix_connect(const char *path, int *fdp, struct cs_err *e) CS_MUST_CHECK;
 /** uid of the process at the other end (SO_PEERCRED). */
 enum cs_rc cs_unix_peer_uid(int fd, unsigned *uidp, struct cs_err *e) CS_MUST_CHECK;

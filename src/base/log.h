@@ -13,8 +13,12 @@ enum cs_log_level { CS_LOG_ERROR, CS_LOG_WARN, CS_LOG_INFO, CS_LOG_DEBUG };
 void cs_log_set_level(enum cs_log_level level);
 /** Name of the program in each line; static storage. */
 void cs_log_set_program(const char *name);
-/** {"time":…,"level":…,"program":…,"event":event,"message":…} in one write(2). `event` is a stable
- * kebab-case name. */
+/**
+ * {"time":…,"level":…,"program":…,"event":…,"message":…} and a newline, in one write(2). Control,
+ * format and bidi characters of the message are shown as \xNN.
+ *
+ * @param event  a stable kebab-case name
+ */
 void cs_log(enum cs_log_level level, const char *event, const char *fmt, ...) CS_PRINTF(3, 4);
 
 #endif

@@ -46,14 +46,15 @@ struct cs_pk;
  */
 enum cs_rc cs_pk_from_spki(struct cs_bytes spki, struct cs_pk **pkp,
 			   struct cs_err *e) CS_MUST_CHECK;
-/** From PEM "PUBLIC KEY" or "CERTIFICATE"; same rules. */
+/** From PEM with exactly one block, "PUBLIC KEY" or "CERTIFICATE"; same rules. */
 enum cs_rc cs_pk_from_pem(struct cs_bytes pem, struct cs_pk **pkp, struct cs_err *e) CS_MUST_CHECK;
-/** From a modulus and exponent (big-endian), an EC point (DER OCTET STRING or raw 04…) or 32 raw
- * Ed25519 bytes. */
+/** From a modulus and an exponent, both big-endian; same rules. */
 enum cs_rc cs_pk_from_rsa(struct cs_bytes n, struct cs_bytes exponent, struct cs_pk **pkp,
 			  struct cs_err *e) CS_MUST_CHECK;
+/** From a point: the raw 04… or a DER OCTET STRING of it (CKA_EC_POINT); same rules. */
 enum cs_rc cs_pk_from_ec(enum cs_alg curve, struct cs_bytes point, struct cs_pk **pkp,
 			 struct cs_err *e) CS_MUST_CHECK;
+/** From the 32 raw bytes. */
 enum cs_rc cs_pk_from_ed25519(struct cs_bytes raw, struct cs_pk **pkp,
 			      struct cs_err *e) CS_MUST_CHECK;
 void cs_pk_free(struct cs_pk *pk);

@@ -12,8 +12,7 @@
 
 struct cs_secret; /* opaque, so that it cannot be printed by accident */
 
-/** Read a PIN or pass phrase: first line of the file, without its newline, 1..CS_SECRET_MAX bytes.
- */
+/** A PIN or pass phrase: the file's first line without its newline, 1..CS_SECRET_MAX bytes. */
 enum cs_rc cs_secret_from_file(const char *path, struct cs_secret **sp,
 			       struct cs_err *e) CS_MUST_CHECK;
 enum cs_rc cs_secret_from_bytes(struct cs_bytes in, struct cs_secret **sp,

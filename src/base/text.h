@@ -10,8 +10,7 @@
 
 /** 1..max bytes of [A-Za-z0-9._+/@:-]. */
 bool cs_text_is_name(const char *s, size_t max);
-/** Valid UTF-8 of at most max bytes, no control (Cc), format (Cf, so no bidi), surrogate or line
- * separator characters. */
+/** UTF-8 of at most max bytes; no control, format (so no bidi) or line separator characters. */
 bool cs_text_is_free(const char *s, size_t max);
 bool cs_text_is_utf8(const uint8_t *s, size_t len);
 /** Whole bytes of lower-case hexadecimal digits; "" passes. */
