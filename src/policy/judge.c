@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "policy/words.h"
+
 struct judge {
 	const struct cs_facts *facts;
 	struct cs_request *doc;
