@@ -19,8 +19,9 @@ struct cs_vote {
  * Verify one envelope against a request document.
  *
  * @param doc_sha256  hash of the document's bytes; must be the payload's request_sha256
- * @return CS_OK; CS_E_INVALID malformed; CS_E_CONFLICT for another request; CS_E_FORBIDDEN key not
- * enrolled (now), or the person is one of the requester's; CS_E_SIGNATURE forged
+ * @return CS_OK; CS_E_INVALID malformed; CS_E_TOO_LARGE; CS_E_CONFLICT for another request;
+ * CS_E_FORBIDDEN key not enrolled (now), or the person is one of the requester's; CS_E_SIGNATURE
+ * forged
  */
 enum cs_rc cs_vote_verify(const struct cs_policy *policy, const struct cs_request *doc,
 			  const struct cs_sha256 *doc_sha256, struct cs_bytes envelope,

@@ -62,7 +62,7 @@ enum cs_rc cs_vote_verify(const struct cs_policy *policy, const struct cs_reques
 	enum cs_rc rc;
 
 	if (envelope.len > CS_ENVELOPE_MAX)
-		return CS_FAIL(e, CS_E_INVALID,
+		return CS_FAIL(e, CS_E_TOO_LARGE,
 			       "decision envelope of %zu bytes, at most %d are allowed",
 			       envelope.len, CS_ENVELOPE_MAX);
 	rc = cs_dsse_parse(envelope, &d, e);

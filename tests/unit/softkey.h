@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Private keys in software, for tests: they answer as a PKCS#11 token would, and sign DSSE
- * envelopes. Keys come from tests/keys. A failure ends the test.
+ * envelopes. Keys come from tests/keys. A failure aborts.
  */
 #ifndef TESTS_UNIT_SOFTKEY_H
 #define TESTS_UNIT_SOFTKEY_H
