@@ -96,9 +96,10 @@ CREATE TABLE idempotency (
 CREATE INDEX idempotency_age ON idempotency (created);
 
 -- 'running' is 1 while a daemon has the database open: how an unclean stop is noticed.
+-- 'policy_seq' is the number of the last policy.loaded event.
 CREATE TABLE meta (
 	name  TEXT PRIMARY KEY,
 	value INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
-INSERT INTO meta (name, value) VALUES ('running', 0);
+INSERT INTO meta (name, value) VALUES ('running', 0), ('policy_seq', 0);

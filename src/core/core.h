@@ -13,6 +13,10 @@
 #include "model/state.h"
 #include "signer/client.h"
 
+/** Exit status when a commit failed or the log is damaged: a service manager must not start the
+ * daemon again by itself. */
+#define CS_EXIT_LOG_BROKEN 74
+
 struct cs_core;
 
 struct cs_core_config {

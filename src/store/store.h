@@ -50,6 +50,8 @@ enum cs_rc cs_store_revert(struct cs_store *s, struct cs_err *e) CS_MUST_CHECK;
 /** Append an event: seq, prev and hash are filled here. @param seqp may be NULL */
 enum cs_rc cs_store_append(struct cs_store *s, struct cs_event *ev, int64_t *seqp,
 			   struct cs_err *e) CS_MUST_CHECK;
+/** The number that the next event will get; only in the writer's transaction. */
+int64_t cs_store_next_seq(const struct cs_store *s);
 /** The log's end as this connection sees it; size 0 for an empty log. */
 enum cs_rc cs_store_log(struct cs_store *s, struct cs_log_ref *out, struct cs_err *e) CS_MUST_CHECK;
 /** Hash of event seq. CS_E_NOT_FOUND. */
@@ -194,8 +196,15 @@ enum cs_rc cs_store_idempotency_insert(struct cs_store *s, const char *principal
 enum cs_rc cs_store_idempotency_purge(struct cs_store *s, int64_t before,
 				      struct cs_err *e) CS_MUST_CHECK;
 
-/** Was a daemon running on this database when it was last closed? */
-enum cs_rc cs_store_running(struct cs_store *s, bool *runningp, struct cs_err *e) CS_MUST_CHECK;
-enum cs_rc cs_store_set_running(struct cs_store *s, bool running, struct cs_err *e) CS_MUST_CHECK;
+/** Small numbers that outlive the daemon. The list is the schema's. */
+enum cs_store_mark {
+	CS_MARK_RUNNING, /* 1 while a daemon has the database open: how an unclean stop is noticed
+			  */
+	CS_MARK_POLICY_SEQ, /* number of the last policy.loaded event; 0 = none */
+};
+enum cs_rc cs_store_mark_get(struct cs_store *s, enum cs_store_mark mark, int64_t *valuep,
+			     struct cs_err *e) CS_MUST_CHECK;
+enum cs_rc cs_store_mark_set(struct cs_store *s, enum cs_store_mark mark, int64_t value,
+			     struct cs_err *e) CS_MUST_CHECK;
 
 #endif

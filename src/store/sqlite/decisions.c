@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Rows of decisions, of idempotency keys, and the mark of a running daemon.
+ * Rows of decisions, of idempotency keys, and the daemon's marks.
  */
 #include "store/sqlite/db.h"
 
@@ -84,20 +84,27 @@ enum cs_rc cs_store_idempotency_purge(struct cs_store *s, int64_t before, struct
 		      "forgetting idempotency keys", e);
 }
 
-enum cs_rc cs_store_running(struct cs_store *s, bool *runningp, struct cs_err *e)
+static const char *const mark_names[] = {
+	[CS_MARK_RUNNING] = "running",
+	[CS_MARK_POLICY_SEQ] = "policy_seq",
+};
+
+enum cs_rc cs_store_mark_get(struct cs_store *s, enum cs_store_mark mark, int64_t *valuep,
+			     struct cs_err *e)
 {
-	sqlite3_stmt *st = sq_bind(s, SQ_RUNNING_GET, "");
-	enum cs_rc rc = sq_next(s, st, "reading the running mark", e);
+	sqlite3_stmt *st = sq_bind(s, SQ_MARK_GET, "t", mark_names[mark]);
+	enum cs_rc rc = sq_next(s, st, "reading a mark", e);
 
 	if (rc != CS_OK)
 		return rc;
-	*runningp = sqlite3_column_int64(st, 0) != 0;
+	*valuep = sqlite3_column_int64(st, 0);
 	sq_reset(st);
 	return CS_OK;
 }
 
-enum cs_rc cs_store_set_running(struct cs_store *s, bool running, struct cs_err *e)
+enum cs_rc cs_store_mark_set(struct cs_store *s, enum cs_store_mark mark, int64_t value,
+			     struct cs_err *e)
 {
-	return sq_run(s, sq_bind(s, SQ_RUNNING_SET, "i", (int64_t)running), NULL,
-		      "writing the running mark", e);
+	return sq_run(s, sq_bind(s, SQ_MARK_SET, "ti", mark_names[mark], value), NULL,
+		      "writing a mark", e);
 }

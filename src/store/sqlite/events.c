@@ -85,6 +85,11 @@ enum cs_rc cs_store_append(struct cs_store *s, struct cs_event *ev, int64_t *seq
 	return CS_OK;
 }
 
+int64_t cs_store_next_seq(const struct cs_store *s)
+{
+	return s->log.size + 1;
+}
+
 enum cs_rc cs_store_log(struct cs_store *s, struct cs_log_ref *out, struct cs_err *e)
 {
 	struct cs_log_ref log = { 0 };

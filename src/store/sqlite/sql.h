@@ -75,8 +75,8 @@
 	W(IDEMPOTENCY_PURGE,                                                                       \
 	  "DELETE FROM idempotency WHERE (principal, key) IN "                                     \
 	  "(SELECT principal, key FROM idempotency WHERE created < ?1 LIMIT 1000)")                \
-	R(RUNNING_GET, "SELECT value FROM meta WHERE name = 'running'")                            \
-	W(RUNNING_SET, "UPDATE meta SET value = ?1 WHERE name = 'running'")
+	R(MARK_GET, "SELECT value FROM meta WHERE name = ?1")                                      \
+	W(MARK_SET, "UPDATE meta SET value = ?2 WHERE name = ?1")
 
 #define SQ_ENUM(name, sql) SQ_##name,
 enum sq_id { SQ_STATEMENTS(SQ_ENUM, SQ_ENUM) SQ__COUNT };

@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The inside of core/: its state and the pieces that the files share. No other layer includes it.
+ * Threads: workers (http's), one writer, one timer, a few that run attempts. Locks are never held
+ * across fsync or HSM.
+ */
+#ifndef CS_CORE_INTERNAL_H
+#define CS_CORE_INTERNAL_H
+
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdatomic.h>
+
+#include "audit/detail.h"
+#include "base/queue.h"
+#include "core/core.h"
+#include "quorum/quorum.h"
+#include "store/store.h"
+
+#define CS_READERS_MAX 4     /* reading connections; reads are short */
+#define CS_ATTEMPT_THREADS 4 /* run what was approved by people or is due again */
+#define CS_EQUAL_AGE (30 * INT64_C(86400) * CS_SECOND) /* equal requests and idempotency keys */
+#define CS_RETRIES 16 /* of an optimistic command that met a conflict */
+#define CS_CHECKS_MAX 8
+
+/* --- writer.c: one thread, one writing connection, whole batches
+ * ------------------------------------------------ */
+
+struct cs_command;
+typedef enum cs_rc cs_command_fn(struct cs_core *c, struct cs_store *s, void *arg,
+				 struct cs_err *e);
+
+/** One unit of change, on its caller's stack until the batch is committed. Its first statement is
+ * its guard. */
+struct cs_command {
+	cs_command_fn *run;
+	void *arg;
+	bool alone; /* a batch of its own */
+	void (*committed)(struct cs_core *c,
+			  void *arg); /* on the writer's thread, after the commit; may be NULL */
+	enum cs_rc rc;
+	struct cs_err err;
+	sem_t done;
+};
+
+struct cs_writer;
+enum cs_rc cs_writer_new(struct cs_core *c, struct cs_store *s, struct cs_writer **wp,
+			 struct cs_err *e) CS_MUST_CHECK;
+/** Ends after what is queued. The store stays open. */
+void cs_writer_free(struct cs_writer *w);
+/** Run a command and wait for its commit. CS_E_BUSY when the queue is full. */
+enum cs_rc cs_writer_run(struct cs_core *c, cs_command_fn *run, void *arg,
+			 struct cs_err *e) CS_MUST_CHECK;
+enum cs_rc cs_writer_submit(struct cs_core *c, struct cs_command *cmd,
+			    struct cs_err *e) CS_MUST_CHECK;
+
+/* --- readers.c
+ * ---------------------------------------------------------------------------------------------------
+ */
+
+struct cs_readers {
+	pthread_mutex_t lock;
+	pthread_cond_t free;
+	size_t count, idle;
+	struct cs_store *stores[CS_READERS_MAX];
+};
+
+enum cs_rc cs_readers_open(struct cs_readers *r, const char *path, size_t count,
+			   struct cs_err *e) CS_MUST_CHECK;
+void cs_readers_close(struct cs_readers *r);
+/** Waits for a free connection; give it back with cs_reader_put. */
+struct cs_store *cs_reader_get(struct cs_core *c);
+void cs_reader_put(struct cs_core *c, struct cs_store *s);
+
+/* --- wait.c
+ * ------------------------------------------------------------------------------------------------------
+ */
+
+struct cs_waiter;
+struct cs_waits {
+	pthread_mutex_t lock;
+	struct cs_waiter *first;
+	size_t count;
+	bool closed;
+};
+
+void cs_waits_init(struct cs_waits *w);
+/** Wake those who wait for this request. Any thread. */
+void cs_waits_notify(struct cs_core *c, const char *id);
+/** Wake those whose time is over, and those who wait for anything when something changed. The
+ * timer's thread. */
+void cs_waits_tick(struct cs_core *c, int64_t now_mono);
+void cs_waits_close(struct cs_core *c);
+
+/* --- admission.c, refusals.c
+ * --------------------------------------------------------------------------------------- */
+
+struct cs_admission;
+enum cs_rc cs_admission_new(struct cs_admission **ap, struct cs_err *e) CS_MUST_CHECK;
+void cs_admission_free(struct cs_admission *a);
+/** Take one from the principal's allowance. CS_E_RATE with *retry_after in seconds. */
+enum cs_rc cs_admission_take(struct cs_admission *a, const struct cs_principal *p, int64_t now_mono,
+			     int64_t *retry_after, struct cs_err *e) CS_MUST_CHECK;
+
+struct cs_refusals;
+enum cs_rc cs_refusals_new(struct cs_refusals **rp, struct cs_err *e) CS_MUST_CHECK;
+void cs_refusals_free(struct cs_refusals *r);
+/** Write the events of the minute that ended. */
+void cs_refusals_flush(struct cs_core *c);
+
+/* --- the state
+ * -----------------------------------------------------------------------------------------------------
+ */
+
+struct cs_core_check {
+	const char *name;
+	char message[CS_REASON_MAX + 1]; /* "" = ok */
+};
+
+/** What the timer last learnt of a token's signer. */
+struct cs_signer_seen {
+	bool known, ok;
+	int64_t selftest_time;
+	char message[CS_REASON_MAX + 1];
+};
+
+struct cs_core {
+	char *database, *version; /* owned */
+	int64_t disk_watermark;
+	size_t signer_count;
+	struct cs_signer *signers[CS_TOKENS_MAX];
+	char signer_names[CS_TOKENS_MAX][CS_NAME_MAX + 1];
+
+	struct cs_store *store; /* the writing connection; the writer's thread only, once it runs */
+	struct cs_writer *writer;
+	struct cs_readers readers;
+	struct cs_waits waits;
+	struct cs_admission *admission;
+	struct cs_refusals *refusals;
+	struct cs_queue *attempts; /* of strdup'ed request ids */
+	pthread_t attempt_threads[CS_ATTEMPT_THREADS];
+	size_t attempt_thread_count;
+	pthread_t timer, watcher;
+	bool timer_runs, watcher_runs;
+	int64_t start_now, start_mono; /* when the core was opened, by both clocks */
+
+	pthread_mutex_t lock; /* guards what follows */
+	struct cs_policy *policy;
+	struct cs_access *access;
+	struct cs_core_check checks[CS_CHECKS_MAX];
+	size_t check_count;
+	struct cs_signer_seen seen[CS_TOKENS_MAX];
+
+	atomic_bool stopping;
+	atomic_bool draining;
+	atomic_bool log_broken; /* the last commit failed; cleared by the next that succeeds */
+	atomic_bool disk_low;
+	_Atomic int64_t revision; /* seq of the last event that changed a request */
+};
+
+/** Snapshots with a reference of their own. */
+struct cs_policy *cs_core_policy_get(struct cs_core *c);
+/** True on the writer's thread when the policy is still this one; else CS_E_CONFLICT and the caller
+ * begins again. */
+enum cs_rc cs_core_policy_is(const struct cs_core *c, const struct cs_policy *p,
+			     struct cs_err *e) CS_MUST_CHECK;
+/** The index of a token's signer, or −1. */
+int cs_core_signer_index(const struct cs_core *c, const char *token);
+
+/* --- move.c: the only place that changes a request's state
+ * --------------------------------------------------------- */
+
+struct cs_move {
+	int64_t num;
+	const char *id;
+	enum cs_state from, to; /* equal: only the revision moves */
+	int64_t revision;       /* it must have; −1 = any */
+	int64_t next_attempt;   /* 0 = none */
+	bool count_attempt;
+	const char *reason; /* NULL = keep */
+	enum cs_event_kind kind;
+	const char *actor;
+	const struct cs_buf *detail;
+	int64_t now;
+};
+
+/** Guard, event, and what an end implies (signatures deleted). @param seqp number of the event; may
+ * be NULL */
+enum cs_rc cs_core_move(struct cs_core *c, struct cs_store *s, const struct cs_move *m,
+			int64_t *seqp, struct cs_err *e) CS_MUST_CHECK;
+/** An event without a change of state. */
+enum cs_rc cs_core_note(struct cs_store *s, enum cs_event_kind kind, const char *actor,
+			const char *request, const struct cs_buf *detail, int64_t now,
+			struct cs_err *e) CS_MUST_CHECK;
+/** The same in a command of its own. */
+enum cs_rc cs_core_log_event(struct cs_core *c, enum cs_event_kind kind, const char *actor,
+			     const struct cs_buf *detail, struct cs_err *e) CS_MUST_CHECK;
+/** End a live request: expired, cancelled. CS_E_CONFLICT when it moved on. */
+enum cs_rc cs_core_end(struct cs_core *c, const struct cs_request_row *row, enum cs_state to,
+		       enum cs_event_kind kind, const char *actor, const char *reason,
+		       struct cs_err *e) CS_MUST_CHECK;
+
+/* --- load.c: a request with all that belongs to it
+ * ------------------------------------------------------------------ */
+
+/** A stored decision. */
+struct cs_stored_decision {
+	char person[CS_NAME_MAX + 1];
+	int64_t n, seq;
+	enum cs_verdict_kind verdict;
+	struct cs_sha256 spki;
+	struct cs_buf envelope; /* owned */
+	char *comment;          /* owned */
+};
+
+struct cs_case {
+	struct cs_policy *policy; /* snapshot, owned reference */
+	struct cs_request_row row;
+	struct cs_request doc;
+	struct cs_artifact_row artifacts[CS_ARTIFACTS_MAX];
+	size_t decision_count;
+	struct cs_stored_decision *decisions; /* owned */
+	size_t vote_count;
+	struct cs_vote *votes; /* of persons enrolled now; owned; room for one more */
+};
+
+/** NULL without memory. */
+struct cs_case *cs_case_new(struct cs_core *c);
+void cs_case_free(struct cs_case *k);
+/** Read everything through one connection, at one moment. CS_E_NOT_FOUND. Votes are taken from the
+ * rows, not verified. */
+enum cs_rc cs_case_load(struct cs_case *k, struct cs_store *s, const char *id,
+			struct cs_err *e) CS_MUST_CHECK;
+/** The same through a reading connection. */
+enum cs_rc cs_case_read(struct cs_core *c, struct cs_case *k, const char *id,
+			struct cs_err *e) CS_MUST_CHECK;
+/** Verify every decision again and replace the votes by the verified ones. */
+void cs_case_verify_votes(struct cs_case *k);
+/** May this caller see it? Agents their own, approvers what asks their group, auditors everything.
+ */
+bool cs_case_is_visible(const struct cs_policy *policy, const struct cs_principal *who,
+			const struct cs_request_row *row, const struct cs_request *doc);
+/** Read and check the visibility; a request that may not be seen does not exist. */
+enum cs_rc cs_case_open(struct cs_core *c, const struct cs_caller *who, const char *id,
+			struct cs_case **kp, struct cs_err *e) CS_MUST_CHECK;
+
+/* --- view.c
+ * ----------------------------------------------------------------------------------------------------------
+ */
+
+/** Append the view of a case as JSON. `s` gives the signatures of a signed request. */
+enum cs_rc cs_view_write(const struct cs_case *k, const struct cs_principal *who,
+			 struct cs_store *s, struct cs_buf *out, struct cs_err *e) CS_MUST_CHECK;
+/** Would an approval of this person bring the quorum nearer now? */
+bool cs_view_waits_for(const struct cs_case *k, const char *person);
+/** Read the request again and put its view into the answer. */
+enum cs_rc cs_view_answer(struct cs_core *c, const struct cs_caller *who, const char *id,
+			  struct cs_answer *a, struct cs_err *e) CS_MUST_CHECK;
+
+/* --- sign.c: attempts
+ * --------------------------------------------------------------------------------------------------
+ */
+
+struct cs_attempt;
+
+/** An attempt on a case that is approved; plans every artifact that is not signed yet. Takes the
+ * case. */
+enum cs_rc cs_attempt_new(struct cs_core *c, struct cs_case *k, struct cs_attempt **ap,
+			  struct cs_err *e) CS_MUST_CHECK;
+void cs_attempt_free(struct cs_attempt *a);
+struct cs_case *cs_attempt_case(struct cs_attempt *a);
+/** In the writer's transaction: approved → signing and one sign.intent per artifact. */
+enum cs_rc cs_attempt_begin(struct cs_attempt *a, struct cs_store *s,
+			    struct cs_err *e) CS_MUST_CHECK;
+/** Ask the signers, verify, commit each outcome. The request is signed, failed or approved (again)
+ * afterwards. */
+void cs_attempt_run(struct cs_attempt *a);
+/** Load, judge, begin and run; what the attempt threads do. */
+void cs_core_attempt(struct cs_core *c, const char *id);
+/** Let an attempt thread try this request soon; the timer finds it if the queue is full. */
+void cs_core_schedule(struct cs_core *c, const char *id);
+/** Start-up: intents without an outcome become sign.unknown. In a transaction, before the writer
+ * runs. */
+enum cs_rc cs_core_repair(struct cs_core *c, struct cs_store *s, struct cs_err *e) CS_MUST_CHECK;
+
+/* --- rejudge.c, timer.c, signers.c
+ * ------------------------------------------------------------------------------------------------
+ */
+
+/** Judge every waiting request again under c's new policy; in the reload's transaction. */
+enum cs_rc cs_core_rejudge(struct cs_core *c, struct cs_store *s, struct cs_policy *policy,
+			   struct cs_err *e) CS_MUST_CHECK;
+/** The wall clock, but never behind what the monotonic clock says: a clock set back lengthens no
+ * request's life. */
+int64_t cs_core_expiry_now(const struct cs_core *c);
+enum cs_rc cs_timer_start(struct cs_core *c, struct cs_err *e) CS_MUST_CHECK;
+void cs_timer_stop(struct cs_core *c);
+/** The thread that asks every signer how it is. */
+enum cs_rc cs_watcher_start(struct cs_core *c, struct cs_err *e) CS_MUST_CHECK;
+void cs_watcher_stop(struct cs_core *c);
+
+#endif

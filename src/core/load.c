@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A case: one request with its document, artifacts, decisions and the policy to judge it by, read
+ * at one moment.
+ */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/internal.h"
+
+struct cs_case *cs_case_new(struct cs_core *c)
+{
+	struct cs_case *k = calloc(1, sizeof(*k));
+
+	if (!k)
+		return NULL;
+	cs_request_row_init(&k->row);
+	k->policy = cs_core_policy_get(c);
+	return k;
+}
+
+static void forget_decisions(struct cs_case *k)
+{
+	for (size_t i = 0; i < k->decision_count; i++) {
+		cs_buf_done(&k->decisions[i].envelope);
+		free(k->decisions[i].comment);
+	}
+	free(k->decisions);
+	free(k->votes);
+	k->decisions = NULL;
+	k->votes = NULL;
+	k->decision_count = k->vote_count = 0;
+}
+
+void cs_case_free(struct cs_case *k)
+{
+	if (!k)
+		return;
+	forget_decisions(k);
+	cs_request_row_done(&k->row);
+	cs_policy_unref(k->policy);
+	free(k);
+}
+
+static enum cs_rc keep_decision(void *arg, const struct cs_decision_row *d, struct cs_err *e)
+{
+	struct cs_case *k = arg;
+	struct cs_stored_decision *grown, *x;
+
+	if (k->decision_count >= CS_DECISIONS_MAX)
+		return CS_FAIL(e, CS_E_CORRUPT, "request %s has more than %d decisions", k->row.id,
+			       CS_DECISIONS_MAX);
+	grown = realloc(k->decisions, (k->decision_count + 1) * sizeof(*grown));
+	if (!grown)
+		return CS_FAIL(e, CS_E_NOMEM, "a decision");
+	k->decisions = grown;
+	x = &k->decisions[k->decision_count];
+	memset(x, 0, sizeof(*x));
+	memcpy(x->person, d->person, sizeof(x->person));
+	x->n = d->n;
+	x->seq = d->seq;
+	x->verdict = d->verdict;
+	x->spki = d->spki;
+	cs_buf_init(&x->envelope, CS_ENVELOPE_MAX);
+	cs_buf_add(&x->envelope, d->envelope.data, d->envelope.len);
+	x->comment = strdup(d->comment);
+	k->decision_count++;
+	if (!x->comment)
+		return CS_FAIL(e, CS_E_NOMEM, "a decision's comment");
+	return cs_buf_ok(&x->envelope, "decision envelope", e);
+}
+
+/** Votes by the rows alone: enough to show and to count; signing verifies (cs_case_verify_votes).
+ */
+static enum cs_rc take_votes(struct cs_case *k, struct cs_err *e)
+{
+	k->votes = calloc(k->decision_count + 1, sizeof(*k->votes));
+	if (!k->votes)
+		return CS_FAIL(e, CS_E_NOMEM, "votes");
+	for (size_t i = 0; i < k->decision_count; i++) {
+		const struct cs_stored_decision *d = &k->decisions[i];
+		struct cs_vote *v = &k->votes[k->vote_count];
+		const struct cs_pk *pk = NULL;
+
+		v->approver = cs_policy_approver_by_key(k->policy, &d->spki, &pk);
+		if (!v->approver)
+			continue; /* no longer enrolled: does not count */
+		v->key_spki = d->spki;
+		v->decision.request_sha256 = k->row.document_sha256;
+		v->decision.n = d->n;
+		v->decision.verdict = d->verdict;
+		k->vote_count++;
+	}
+	return CS_OK;
+}
+
+void cs_case_verify_votes(struct cs_case *k)
+{
+	k->vote_count = 0;
+	for (size_t i = 0; i < k->decision_count; i++)
+		if (cs_vote_verify(k->policy, &k->doc, &k->row.document_sha256,
+				   cs_buf_bytes(&k->decisions[i].envelope),
+				   &k->votes[k->vote_count], NULL) == CS_OK)
+			k->vote_count++;
+}
+
+enum cs_rc cs_case_load(struct cs_case *k, struct cs_store *s, const char *id, struct cs_err *e)
+{
+	size_t count = 0;
+	enum cs_rc rc;
+
+	forget_decisions(k);
+	rc = cs_store_request(s, id, &k->row, e);
+	if (rc != CS_OK)
+		return rc;
+	rc = cs_request_parse(cs_buf_bytes(&k->row.document), &k->doc, e);
+	if (rc != CS_OK) {
+		cs_err_prefix(e, "the stored document of request %s", id);
+		return CS_E_CORRUPT;
+	}
+	rc = cs_store_artifacts(s, k->row.num, k->artifacts, &count, e);
+	if (rc == CS_OK && count != k->doc.count)
+		rc = CS_FAIL(e, CS_E_CORRUPT, "request %s has %zu artifacts and %zu rows", id,
+			     k->doc.count, count);
+	if (rc == CS_OK)
+		rc = cs_store_decisions(s, k->row.num, keep_decision, k, e);
+	return rc == CS_OK ? take_votes(k, e) : rc;
+}
+
+enum cs_rc cs_case_read(struct cs_core *c, struct cs_case *k, const char *id, struct cs_err *e)
+{
+	struct cs_store *s = cs_reader_get(c);
+	enum cs_rc rc = cs_case_load(k, s, id, e);
+
+	cs_reader_put(c, s);
+	return rc;
+}
+
+bool cs_case_is_visible(const struct cs_policy *policy, const struct cs_principal *who,
+			const struct cs_request_row *row, const struct cs_request *doc)
+{
+	const struct cs_approver *approver;
+
+	switch (who->role) {
+	case CS_ROLE_AUDITOR: return true;
+	case CS_ROLE_AGENT: return strcmp(who->name, row->principal) == 0;
+	case CS_ROLE_APPROVER:
+		approver = cs_policy_approver(policy, who->persons[0]);
+		for (size_t i = 0; approver && i < doc->quorum.count; i++)
+			if (strcmp(doc->quorum.lines[i].group, approver->group) == 0)
+				return true;
+		return false;
+	case CS_ROLE_OPERATOR:
+	case CS_ROLE_NONE: return false;
+	}
+	return false;
+}
+
+enum cs_rc cs_case_open(struct cs_core *c, const struct cs_caller *who, const char *id,
+			struct cs_case **kp, struct cs_err *e)
+{
+	struct cs_case *k = cs_case_new(c);
+	enum cs_rc rc;
+
+	if (!k)
+		return CS_FAIL(e, CS_E_NOMEM, "request %s", id);
+	rc = cs_case_read(c, k, id, e);
+	if (rc == CS_OK && !cs_case_is_visible(k->policy, who->principal, &k->row, &k->doc))
+		rc = CS_FAIL(e, CS_E_NOT_FOUND, "no such request, or not yours");
+	if (rc != CS_OK) {
+		cs_case_free(k);
+		return rc;
+	}
+	*kp = k;
+	return CS_OK;
+}

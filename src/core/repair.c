@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * After an unclean stop: every intent without an outcome becomes sign.unknown, and its request is
+ * tried once more or fails. Runs in one transaction, before anything else may write.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "core/internal.h"
+
+#define PAGE 64
+
+struct found {
+	size_t count;
+	int64_t last_num;
+	char ids[PAGE][CS_UUID_TEXT];
+	size_t signing;
+};
+
+static enum cs_rc collect(void *arg, const struct cs_request_row *row, struct cs_err *e)
+{
+	struct found *f = arg;
+
+	(void)e;
+	f->last_num = row->num;
+	f->count++;
+	if (row->state == CS_ST_SIGNING)
+		memcpy(f->ids[f->signing++], row->id, CS_UUID_TEXT);
+	return CS_OK;
+}
+
+static enum cs_rc mark_unknown(struct cs_store *s, const struct cs_case *k, size_t i, int64_t now,
+			       struct cs_err *e)
+{
+	struct cs_buf detail;
+	enum cs_rc rc;
+
+	rc = cs_store_artifact_move(s, k->row.num, i, CS_AS_SIGNING, CS_AS_UNKNOWN, e);
+	if (rc != CS_OK)
+		return rc;
+	cs_buf_init(&detail, 4096);
+	cs_detail_not_done(&detail, (int64_t)i, k->artifacts[i].attempts, "unclean-stop",
+			   "the daemon stopped before the outcome was recorded", true);
+	rc = cs_core_note(s, CS_EV_SIGN_UNKNOWN, "daemon", k->row.id, &detail, now, e);
+	cs_buf_done(&detail);
+	return rc;
+}
+
+static enum cs_rc fail(struct cs_core *c, struct cs_store *s, const struct cs_case *k, int64_t now,
+		       struct cs_err *e)
+{
+	const char *reason = "the signer gave no answer twice; see sign.unknown";
+	struct cs_buf detail;
+	struct cs_move m = {
+		.num = k->row.num,
+		.id = k->row.id,
+		.from = CS_ST_SIGNING,
+		.to = CS_ST_FAILED,
+		.revision = -1,
+		.reason = reason,
+		.kind = CS_EV_REQUEST_FAILED,
+		.actor = "daemon",
+		.detail = &detail,
+		.now = now,
+	};
+	enum cs_rc rc;
+
+	cs_buf_init(&detail, 4096);
+	cs_detail_reason(&detail, reason);
+	rc = cs_core_move(c, s, &m, NULL, e);
+	cs_buf_done(&detail);
+	return rc;
+}
+
+static enum cs_rc repair_one(struct cs_core *c, struct cs_store *s, const char *id,
+			     struct cs_err *e)
+{
+	const int64_t now = cs_clock_now();
+	struct cs_request_change back = {
+		.from = CS_ST_SIGNING,
+		.to = CS_ST_APPROVED,
+		.revision = -1,
+		.next_attempt = now,
+	};
+	struct cs_case *k = cs_case_new(c);
+	bool hopeless = false;
+	enum cs_rc rc;
+
+	if (!k)
+		return CS_FAIL(e, CS_E_NOMEM, "request %s", id);
+	rc = cs_case_load(k, s, id, e);
+	for (size_t i = 0; rc == CS_OK && i < k->doc.count; i++) {
+		if (k->artifacts[i].state == CS_AS_SIGNING) {
+			rc = mark_unknown(s, k, i, now, e);
+			hopeless = hopeless || k->artifacts[i].unknowns >= 1;
+		}
+		hopeless = hopeless || k->artifacts[i].state == CS_AS_FAILED;
+	}
+	if (rc == CS_OK && hopeless) {
+		rc = fail(c, s, k, now, e);
+	} else if (rc == CS_OK) {
+		back.new_revision = cs_store_next_seq(s) - 1;
+		rc = cs_store_request_change(s, k->row.num, &back, e);
+	}
+	cs_case_free(k);
+	return rc;
+}
+
+enum cs_rc cs_core_repair(struct cs_core *c, struct cs_store *s, struct cs_err *e)
+{
+	struct found *f = calloc(1, sizeof(*f));
+	enum cs_rc rc;
+
+	if (!f)
+		return CS_FAIL(e, CS_E_NOMEM, "repairing");
+	do {
+		f->count = f->signing = 0;
+		rc = cs_store_live(s, f->last_num, PAGE, collect, f, e);
+		for (size_t i = 0; rc == CS_OK && i < f->signing; i++)
+			rc = repair_one(c, s, f->ids[i], e);
+		if (f->signing > 0)
+			cs_log(CS_LOG_WARN, "repaired",
+			       "%zu requests were being signed at the last stop", f->signing);
+	} while (rc == CS_OK && f->count == PAGE);
+	free(f);
+	return rc;
+}

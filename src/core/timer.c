@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What happens by itself: waits that end, requests that expire or are due again, refusals of a
+ * minute, the disk, the clock.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/statvfs.h>
+#include <time.h>
+
+#include "base/log.h"
+#include "core/internal.h"
+
+#define TICK_NS (100 * 1000000L)
+#define BATCH 64
+
+int64_t cs_core_expiry_now(const struct cs_core *c)
+{
+	const int64_t wall = cs_clock_now();
+	const int64_t mono = c->start_now + (cs_clock_mono() - c->start_mono);
+
+	return wall > mono ? wall : mono;
+}
+
+static void expire(struct cs_core *c)
+{
+	char ids[BATCH][CS_UUID_TEXT];
+	struct cs_store *s = cs_reader_get(c);
+	size_t count = 0;
+	struct cs_err e = { 0 };
+	enum cs_rc rc = cs_store_expired(s, cs_core_expiry_now(c), ids, BATCH, &count, &e);
+
+	cs_reader_put(c, s);
+	for (size_t i = 0; rc == CS_OK && i < count; i++) {
+		struct cs_case *k = cs_case_new(c);
+
+		rc = k ? cs_case_read(c, k, ids[i], &e) : CS_E_NOMEM;
+		if (rc == CS_OK &&
+		    (k->row.state == CS_ST_PENDING || k->row.state == CS_ST_APPROVED))
+			rc = cs_core_end(c, &k->row, CS_ST_EXPIRED, CS_EV_REQUEST_EXPIRED, "daemon",
+					 "", &e);
+		cs_case_free(k);
+		if (rc == CS_E_CONFLICT)
+			rc = CS_OK; /* decided or signed in between; the next tick looks again */
+	}
+	if (rc != CS_OK)
+		cs_log(CS_LOG_ERROR, "expiry", "%s", e.msg);
+}
+
+static void schedule_due(struct cs_core *c)
+{
+	char ids[BATCH][CS_UUID_TEXT];
+	struct cs_store *s = cs_reader_get(c);
+	size_t count = 0;
+	enum cs_rc rc = cs_store_due(s, cs_clock_now(), ids, BATCH, &count, NULL);
+
+	cs_reader_put(c, s);
+	for (size_t i = 0; rc == CS_OK && i < count; i++)
+		cs_core_schedule(c, ids[i]);
+}
+
+/** The wall clock against the monotonic one; a difference of a second or more since the last look
+ * is an event. */
+static void watch_clock(struct cs_core *c, int64_t *offset)
+{
+	const int64_t now = cs_clock_now() - cs_clock_mono();
+	const int64_t jump = now - *offset;
+	struct cs_buf detail;
+	struct cs_err e = { 0 };
+
+	*offset = now;
+	if (jump < CS_SECOND && jump > -CS_SECOND)
+		return;
+	cs_log(CS_LOG_WARN, "clock-jump", "the clock was set by %lld us", (long long)jump);
+	cs_buf_init(&detail, 256);
+	cs_detail_clock_jump(&detail, jump);
+	if (cs_core_log_event(c, CS_EV_CLOCK_JUMP, "daemon", &detail, &e) != CS_OK)
+		cs_log(CS_LOG_ERROR, "clock-jump", "not recorded: %s", e.msg);
+	cs_buf_done(&detail);
+}
+
+static void watch_disk(struct cs_core *c)
+{
+	struct statvfs fs;
+	struct cs_buf detail;
+	struct cs_err e = { 0 };
+	int64_t available;
+	bool low;
+
+	if (statvfs(c->database, &fs) != 0)
+		return;
+	available = (int64_t)fs.f_bavail * (int64_t)fs.f_frsize;
+	low = available < c->disk_watermark;
+	if (atomic_exchange(&c->disk_low, low) == low)
+		return;
+	cs_log(CS_LOG_WARN, low ? "disk-low" : "disk-back",
+	       "%lld bytes are free, the watermark is %lld", (long long)available,
+	       (long long)c->disk_watermark);
+	cs_buf_init(&detail, 256);
+	cs_detail_disk(&detail, available, c->disk_watermark);
+	if (cs_core_log_event(c, low ? CS_EV_DISK_LOW : CS_EV_DISK_BACK, "daemon", &detail, &e) !=
+	    CS_OK)
+		cs_log(CS_LOG_ERROR, "disk", "not recorded: %s", e.msg);
+	cs_buf_done(&detail);
+}
+
+static enum cs_rc purge_run(struct cs_core *c, struct cs_store *s, void *arg, struct cs_err *e)
+{
+	(void)c, (void)arg;
+	return cs_store_idempotency_purge(s, cs_clock_now() - CS_EQUAL_AGE, e);
+}
+
+static void every_second(struct cs_core *c, int64_t second)
+{
+	expire(c);
+	schedule_due(c);
+	watch_disk(c);
+	if (second % 60 == 0)
+		cs_refusals_flush(c);
+	if (second % 600 == 0 && cs_writer_run(c, purge_run, NULL, NULL) != CS_OK)
+		cs_log(CS_LOG_WARN, "idempotency-keys", "old ones are not forgotten yet");
+}
+
+static void *timer_main(void *arg)
+{
+	struct cs_core *c = arg;
+	int64_t offset = cs_clock_now() - cs_clock_mono();
+	int64_t second = 0, next = cs_clock_mono();
+
+	while (!atomic_load(&c->stopping)) {
+		const int64_t now = cs_clock_mono();
+
+		watch_clock(c, &offset);
+		cs_waits_tick(c, now);
+		if (now >= next) {
+			every_second(c, ++second);
+			next = now + CS_SECOND;
+		}
+		nanosleep(&(struct timespec){ .tv_nsec = TICK_NS }, NULL);
+	}
+	return NULL;
+}
+
+enum cs_rc cs_timer_start(struct cs_core *c, struct cs_err *e)
+{
+	const int err = pthread_create(&c->timer, NULL, timer_main, c);
+
+	if (err)
+		return CS_FAIL(e, CS_E_NOMEM, "the timer's thread: %s", strerror(err));
+	c->timer_runs = true;
+	return CS_OK;
+}
+
+void cs_timer_stop(struct cs_core *c)
+{
+	if (c->timer_runs)
+		pthread_join(c->timer, NULL);
+	c->timer_runs = false;
+}

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The writer: takes whole batches of commands, runs each in a savepoint, commits once, wakes the
+ * callers. It waits for nothing but the disk. A commit whose durability is in doubt ends the
+ * process.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "core/internal.h"
+
+#define BATCH_MAX 64
+#define QUEUE_MAX 4096
+
+struct cs_writer {
+	struct cs_core *core;
+	struct cs_store *store;
+	struct cs_queue *queue;
+	pthread_t thread;
+	struct cs_command *held; /* taken, but must run alone in the next batch */
+};
+
+/** Run one command in its savepoint. Anything but CS_OK means that the whole batch is lost. */
+static enum cs_rc run_one(struct cs_writer *w, struct cs_command *cmd, struct cs_err *e)
+{
+	enum cs_rc rc = cs_store_savepoint(w->store, e);
+
+	if (rc != CS_OK)
+		return rc;
+	cmd->rc = cmd->run(w->core, w->store, cmd->arg, &cmd->err);
+	return cmd->rc == CS_OK ? cs_store_release(w->store, e) : cs_store_revert(w->store, e);
+}
+
+static enum cs_rc run_batch(struct cs_writer *w, struct cs_command **batch, size_t count,
+			    struct cs_err *e)
+{
+	enum cs_rc rc = cs_store_begin(w->store, e);
+
+	if (rc != CS_OK)
+		return rc;
+	for (size_t i = 0; i < count; i++) {
+		rc = run_one(w, batch[i], e);
+		if (rc != CS_OK) {
+			cs_store_rollback(w->store);
+			return rc;
+		}
+	}
+	return cs_store_commit(w->store, e);
+}
+
+/** The disk did not take what callers may be told: nobody is told anything any more. */
+static void end_process(const struct cs_err *e)
+{
+	cs_log(CS_LOG_ERROR, "log-broken",
+	       "%s; the audit log cannot be trusted to be on disk, so the daemon ends", e->msg);
+	_exit(CS_EXIT_LOG_BROKEN);
+}
+
+static void finish_batch(struct cs_writer *w, struct cs_command **batch, size_t count,
+			 enum cs_rc rc, const struct cs_err *e)
+{
+	if (rc == CS_E_IO || rc == CS_E_CORRUPT)
+		end_process(e);
+	if (rc != CS_OK && !atomic_exchange(&w->core->log_broken, true))
+		cs_log(CS_LOG_ERROR, "log-not-writable", "%s", e->msg);
+	if (rc == CS_OK && atomic_exchange(&w->core->log_broken, false))
+		cs_log(CS_LOG_WARN, "log-writable", "the log is written again");
+	for (size_t i = 0; i < count; i++) {
+		struct cs_command *cmd = batch[i];
+
+		if (rc != CS_OK) {
+			cmd->rc = rc == CS_E_NO_SPACE ? rc : CS_E_UNAVAILABLE;
+			cmd->err = *e;
+			cmd->err.rc = cmd->rc;
+		}
+		if (cmd->rc == CS_OK && cmd->committed)
+			cmd->committed(w->core, cmd->arg);
+		sem_post(&cmd->done); /* the command is gone from here on */
+	}
+}
+
+/** The next batch: everything queued up to a command that wants to be alone. 0 = closed and empty.
+ */
+static size_t next_batch(struct cs_writer *w, struct cs_command **batch)
+{
+	void *items[1];
+	size_t count = 0;
+
+	if (w->held) {
+		batch[0] = w->held;
+		w->held = NULL;
+		return 1;
+	}
+	if (cs_queue_take_many(w->queue, items, 1) == 0)
+		return 0;
+	do {
+		struct cs_command *cmd = items[0];
+
+		if (cmd->alone && count > 0) {
+			w->held = cmd;
+			return count;
+		}
+		batch[count++] = cmd;
+		if (cmd->alone)
+			return count;
+	} while (count < BATCH_MAX && cs_queue_len(w->queue) > 0 &&
+		 cs_queue_take_many(w->queue, items, 1) == 1);
+	return count;
+}
+
+static void *writer_main(void *arg)
+{
+	struct cs_writer *w = arg;
+	struct cs_command *batch[BATCH_MAX];
+	size_t count;
+
+	while ((count = next_batch(w, batch)) > 0) {
+		struct cs_err e = { 0 };
+		enum cs_rc rc = run_batch(w, batch, count, &e);
+
+		finish_batch(w, batch, count, rc, &e);
+	}
+	return NULL;
+}
+
+enum cs_rc cs_writer_new(struct cs_core *c, struct cs_store *s, struct cs_writer **wp,
+			 struct cs_err *e)
+{
+	struct cs_writer *w = calloc(1, sizeof(*w));
+	enum cs_rc rc;
+	int err;
+
+	if (!w)
+		return CS_FAIL(e, CS_E_NOMEM, "the writer");
+	w->core = c;
+	w->store = s;
+	rc = cs_queue_new(QUEUE_MAX, &w->queue, e);
+	if (rc != CS_OK)
+		goto fail;
+	err = pthread_create(&w->thread, NULL, writer_main, w);
+	if (err) {
+		rc = CS_FAIL(e, CS_E_NOMEM, "the writer's thread: %s", strerror(err));
+		goto fail;
+	}
+	*wp = w;
+	return CS_OK;
+fail:
+	cs_queue_free(w->queue);
+	free(w);
+	return rc;
+}
+
+void cs_writer_free(struct cs_writer *w)
+{
+	if (!w)
+		return;
+	cs_queue_close(w->queue);
+	pthread_join(w->thread, NULL);
+	cs_queue_free(w->queue);
+	free(w);
+}
+
+enum cs_rc cs_writer_submit(struct cs_core *c, struct cs_command *cmd, struct cs_err *e)
+{
+	enum cs_rc rc;
+
+	sem_init(&cmd->done, 0, 0);
+	rc = cs_queue_put(c->writer->queue, cmd);
+	if (rc != CS_OK) {
+		sem_destroy(&cmd->done);
+		return CS_FAIL(e, CS_E_BUSY,
+			       "the server has more to write than it can; try again later");
+	}
+	while (sem_wait(&cmd->done) != 0)
+		assert(errno == EINTR);
+	sem_destroy(&cmd->done);
+	if (cmd->rc != CS_OK && e)
+		*e = cmd->err;
+	return cmd->rc;
+}
+
+enum cs_rc cs_writer_run(struct cs_core *c, cs_command_fn *run, void *arg, struct cs_err *e)
+{
+	struct cs_command cmd = { .run = run, .arg = arg };
+
+	return cs_writer_submit(c, &cmd, e);
+}
