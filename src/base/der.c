@@ -86,3 +86,48 @@ enum cs_rc cs_der_ecdsa_encode(struct cs_bytes raw, struct cs_buf *out, struct c
 	add_integer(out, s);
 	return cs_buf_ok(out, "ECDSA signature", e);
 }
+
+/* Take one INTEGER from the front of *in and write it big-endian, padded to len bytes. */
+static bool take_integer(struct cs_bytes *in, uint8_t *out, size_t len)
+{
+	struct cs_bytes n;
+
+	if (in->len < 2 || in->data[0] != DER_INTEGER || in->data[1] > in->len - 2)
+		return false;
+	n = strip(in->data + 2, in->data[1]);
+	in->len -= 2U + in->data[1];
+	in->data += 2U + in->data[1];
+	if (n.len > len)
+		return false;
+	memset(out, 0, len - n.len);
+	memcpy(out + len - n.len, n.data, n.len);
+	return true;
+}
+
+enum cs_rc cs_der_ecdsa_decode(struct cs_bytes der, size_t len, struct cs_buf *raw,
+			       struct cs_err *e)
+{
+	uint8_t halves[RAW_MAX];
+	struct cs_bytes in = der;
+	struct cs_buf again;
+	size_t header;
+	bool same;
+
+	assert(len > 0 && len % 2 == 0 && len <= RAW_MAX);
+
+	/* loosely: writing it again and comparing is what makes it strict */
+	header = der.len > 1 && der.data[1] == 0x81 ? 3 : 2;
+	if (der.len < header)
+		return CS_FAIL(e, CS_E_INVALID, "ECDSA signature of %zu bytes", der.len);
+	in = (struct cs_bytes){ der.data + header, der.len - header };
+	if (!take_integer(&in, halves, len / 2) || !take_integer(&in, halves + len / 2, len / 2))
+		return CS_FAIL(e, CS_E_INVALID, "ECDSA signature: not two integers of its curve");
+	cs_buf_init(&again, der.len);
+	same = cs_der_ecdsa_encode((struct cs_bytes){ halves, len }, &again, NULL) == CS_OK &&
+	       cs_bytes_equal(cs_buf_bytes(&again), der);
+	cs_buf_done(&again);
+	if (!same)
+		return CS_FAIL(e, CS_E_INVALID, "ECDSA signature: not in DER");
+	cs_buf_add(raw, halves, len);
+	return cs_buf_ok(raw, "ECDSA signature", e);
+}

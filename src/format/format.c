@@ -37,16 +37,26 @@ static enum cs_rc result_as_is(struct cs_bytes raw, struct cs_buf *out, struct c
 	return cs_buf_ok(out, "signature", e);
 }
 
+static enum cs_rc raw_as_is(struct cs_bytes sig, size_t len, struct cs_buf *raw, struct cs_err *e)
+{
+	if (sig.len != len)
+		return CS_FAIL(e, CS_E_INVALID, "signature of %zu bytes instead of %zu", sig.len,
+			       len);
+	return result_as_is(sig, raw, e);
+}
+
 static const struct row {
 	enum cs_scheme scheme;
 	size_t (*input)(const struct cs_digest *d, uint8_t *out);
 	enum cs_rc (*result)(struct cs_bytes raw, struct cs_buf *out, struct cs_err *e);
+	enum cs_rc (*raw)(struct cs_bytes sig, size_t len, struct cs_buf *raw, struct cs_err *e);
 } rows[CS_FORMAT__COUNT] = {
-	/* format                    scheme               input              result */
-	[CS_FORMAT_RSA_PKCS1] = { CS_SCHEME_RSA_PKCS1, input_digest_info, result_as_is },
-	[CS_FORMAT_RSA_PSS] = { CS_SCHEME_RSA_PSS, input_digest, result_as_is },
-	[CS_FORMAT_ECDSA] = { CS_SCHEME_ECDSA, input_digest, cs_der_ecdsa_encode },
-	[CS_FORMAT_ED25519_DIGEST] = { CS_SCHEME_ED25519, input_digest, result_as_is },
+	/* what the token signs, what becomes of its answer, and the way back */
+	[CS_FORMAT_RSA_PKCS1] = { CS_SCHEME_RSA_PKCS1, input_digest_info, result_as_is, raw_as_is },
+	[CS_FORMAT_RSA_PSS] = { CS_SCHEME_RSA_PSS, input_digest, result_as_is, raw_as_is },
+	[CS_FORMAT_ECDSA] = { CS_SCHEME_ECDSA, input_digest, cs_der_ecdsa_encode,
+			      cs_der_ecdsa_decode },
+	[CS_FORMAT_ED25519_DIGEST] = { CS_SCHEME_ED25519, input_digest, result_as_is, raw_as_is },
 };
 
 static_assert(sizeof(((struct cs_tbs *)0)->data) >= CS_DIGEST_INFO_MAX, "DigestInfo does not fit");
@@ -110,6 +120,20 @@ enum cs_rc cs_format_finish(const struct cs_request *doc, size_t index, struct c
 			"artifact \"%s\": the token returned %zu bytes, a %s signature has %zu",
 			a->name, raw.len, cs_alg_name(a->key_alg), raw_len[a->key_alg]);
 	return rows[a->format].result(raw, out, e);
+}
+
+enum cs_rc cs_format_raw(const struct cs_request *doc, size_t index, struct cs_bytes sig,
+			 struct cs_buf *out, struct cs_err *e)
+{
+	const struct cs_artifact *a;
+	enum cs_rc rc = find_artifact(doc, index, &a, e);
+
+	if (rc)
+		return rc;
+	rc = rows[a->format].raw(sig, raw_len[a->key_alg], out, e);
+	if (rc)
+		cs_err_prefix(e, "artifact \"%s\"", a->name);
+	return rc;
 }
 
 enum cs_rc cs_format_verify(const struct cs_request *doc, size_t index, const struct cs_pk *pk,

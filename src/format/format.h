@@ -29,6 +29,10 @@ enum cs_rc cs_format_prepare(const struct cs_request *doc, size_t index, struct 
  * their length checked. */
 enum cs_rc cs_format_finish(const struct cs_request *doc, size_t index, struct cs_bytes raw,
 			    struct cs_buf *out, struct cs_err *e) CS_MUST_CHECK;
+/** The way back from the released form to the token's raw output (appended), for auditors.
+ * CS_E_INVALID when no raw output of this key finishes as sig. */
+enum cs_rc cs_format_raw(const struct cs_request *doc, size_t index, struct cs_bytes sig,
+			 struct cs_buf *out, struct cs_err *e) CS_MUST_CHECK;
 /** Verify a released signature against the document and the key. CS_E_SIGNATURE when it does not.
  */
 enum cs_rc cs_format_verify(const struct cs_request *doc, size_t index, const struct cs_pk *pk,
