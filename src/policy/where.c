@@ -45,7 +45,7 @@ const struct cs_yaml *cs_where_field(const struct cs_yaml *map, const char *key)
 {
 	const struct cs_yaml *child;
 
-	if (!map || map->kind != CS_YAML_MAP)
+	if (!map || !key || map->kind != CS_YAML_MAP)
 		return map;
 	child = cs_yaml_get(map, key);
 	return child ? child : map;
