@@ -291,7 +291,8 @@ void cs_store_close(struct cs_store *s)
 		return;
 	for (size_t i = 0; i < SQ__COUNT; i++)
 		sqlite3_finalize(s->stmt[i]);
-	sqlite3_set_authorizer(s->db, NULL, NULL);
+	if (s->db)
+		sqlite3_set_authorizer(s->db, NULL, NULL);
 	sqlite3_close(s->db);
 	if (s->lock_fd >= 0)
 		close(s->lock_fd);

@@ -1,0 +1,474 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Tests of store/: what SQLite must never let happen to the log, guards, rows, and databases that
+ * are refused.
+ */
+#include <check.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "store/store.h"
+#include "unit/samples.h"
+
+static char dir[64];
+static char path[96];
+static struct cs_store *store;
+
+static void must(enum cs_rc rc, const struct cs_err *e)
+{
+	ck_assert_msg(rc == CS_OK, "%s: %s", cs_rc_name(rc), e->msg);
+}
+
+static void setup(void)
+{
+	struct cs_err e = { 0 };
+
+	snprintf(dir, sizeof(dir), "/tmp/cs-store-XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/log.db", dir);
+	must(cs_store_open(path, CS_STORE_WRITE, &store, &e), &e);
+}
+
+static void teardown(void)
+{
+	static const char *const names[] = { "", "-wal", "-shm", "-lock" };
+
+	cs_store_close(store);
+	store = NULL;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		char name[128];
+
+		snprintf(name, sizeof(name), "%s%s", path, names[i]);
+		unlink(name);
+	}
+	ck_assert_int_eq(rmdir(dir), 0);
+}
+
+static enum cs_rc append(const char *actor, struct cs_err *e)
+{
+	struct cs_event ev = {
+		.time = SAMPLE_TIME,
+		.kind = CS_EV_STOP,
+		.detail = { (const uint8_t *)"{}", 2 },
+	};
+
+	memcpy(ev.actor, actor, strlen(actor) + 1);
+	return cs_store_append(store, &ev, NULL, e);
+}
+
+static void append_committed(int count)
+{
+	struct cs_err e = { 0 };
+
+	must(cs_store_begin(store, &e), &e);
+	for (int i = 0; i < count; i++)
+		must(append("daemon", &e), &e);
+	must(cs_store_commit(store, &e), &e);
+}
+
+/* Run SQL on the file as somebody with access to it would, with triggers in force. */
+static int outside(const char *sql)
+{
+	sqlite3 *db = NULL;
+	int rc;
+
+	ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
+	sqlite3_exec(db, "PRAGMA recursive_triggers=ON", NULL, NULL, NULL);
+	rc = sqlite3_exec(db, sql, NULL, NULL, NULL);
+	sqlite3_close(db);
+	return rc;
+}
+
+static void reopen_fails(enum cs_rc want, const char *word)
+{
+	struct cs_err e = { 0 };
+
+	cs_store_close(store);
+	store = NULL;
+	ck_assert_int_eq(cs_store_open(path, CS_STORE_WRITE, &store, &e), want);
+	ck_assert_msg(strstr(e.msg, word) != NULL, "'%s' is not in '%s'", word, e.msg);
+}
+
+/* ---- the log ---- */
+
+START_TEST(events_form_a_chain)
+{
+	struct cs_log_ref log;
+	struct cs_sha256 hash;
+	struct cs_buf out;
+	struct cs_err e = { 0 };
+	int64_t next = 0;
+
+	must(cs_store_log(store, &log, &e), &e);
+	ck_assert_int_eq(log.size, 0);
+	append_committed(3);
+	must(cs_store_log(store, &log, &e), &e);
+	ck_assert_int_eq(log.size, 3);
+	must(cs_store_event_hash(store, 1, &hash, &e), &e);
+	ck_assert(cs_sha256_equal(&hash, &log.id));
+	ck_assert_int_eq(cs_store_event_hash(store, 4, &hash, &e), CS_E_NOT_FOUND);
+	cs_buf_init(&out, 1 << 20);
+	must(cs_store_events(store, 1, 3, 1 << 20, &out, &next, &e), &e);
+	ck_assert_int_eq(next, 4);
+	for (const char *line = cs_buf_str(&out); *line; line = strchr(line, '\n') + 1)
+		hash = cs_event_hash((struct cs_bytes){ (const uint8_t *)line,
+							(size_t)(strchr(line, '\n') - line) });
+	ck_assert(cs_sha256_equal(&hash, &log.head));
+	cs_buf_reset(&out);
+	must(cs_store_events(store, 1, 3, 1, &out, &next, &e), &e);
+	ck_assert_int_eq(next, 2); /* a page has at least one event */
+	cs_buf_done(&out);
+}
+END_TEST
+
+START_TEST(the_head_goes_back_with_a_savepoint_and_a_rollback)
+{
+	struct cs_log_ref log;
+	struct cs_err e = { 0 };
+
+	must(cs_store_begin(store, &e), &e);
+	must(append("daemon", &e), &e);
+	must(cs_store_savepoint(store, &e), &e);
+	must(append("daemon", &e), &e);
+	ck_assert_int_eq(cs_store_next_seq(store), 3);
+	must(cs_store_revert(store, &e), &e);
+	ck_assert_int_eq(cs_store_next_seq(store), 2);
+	must(append("daemon", &e), &e);
+	must(cs_store_commit(store, &e), &e);
+	must(cs_store_begin(store, &e), &e);
+	must(append("daemon", &e), &e);
+	cs_store_rollback(store);
+	ck_assert_int_eq(cs_store_next_seq(store), 3);
+	must(cs_store_log(store, &log, &e), &e);
+	ck_assert_int_eq(log.size, 2);
+}
+END_TEST
+
+/* What must not work on the event table, whoever tries. */
+static const char *const forbidden[] = {
+	"UPDATE event SET bytes = x'00' WHERE seq = 1",
+	"DELETE FROM event WHERE seq = 2",
+	"INSERT OR REPLACE INTO event (seq, bytes, hash, prev) "
+	"SELECT seq, x'00', hash, prev FROM event WHERE seq = 2",
+	"INSERT INTO event (seq, bytes, hash, prev) VALUES (9, x'00', zeroblob(32), zeroblob(32))",
+	"INSERT INTO event (seq, bytes, hash, prev) VALUES (3, x'00', zeroblob(32), zeroblob(32))",
+	"INSERT INTO event (seq, bytes, hash, prev) "
+	"SELECT 3, x'00', zeroblob(31), hash FROM event WHERE seq = 2",
+};
+
+START_TEST(events_cannot_be_changed)
+{
+	append_committed(2);
+	ck_assert_int_ne(outside(forbidden[_i]), SQLITE_OK);
+}
+END_TEST
+
+/* ---- databases that are refused ---- */
+
+START_TEST(a_second_writer_is_refused)
+{
+	struct cs_store *second = NULL;
+	struct cs_err e = { 0 };
+
+	ck_assert_int_eq(cs_store_open(path, CS_STORE_WRITE, &second, &e), CS_E_BUSY);
+	ck_assert_ptr_nonnull(strstr(e.msg, "another countersignd"));
+	ck_assert_int_eq(cs_store_open(path, CS_STORE_EXPORT, &second, &e), CS_E_BUSY);
+	must(cs_store_open(path, CS_STORE_READ, &second, &e), &e);
+	cs_store_close(second);
+}
+END_TEST
+
+START_TEST(a_newer_schema_is_refused)
+{
+	ck_assert_int_eq(outside("PRAGMA user_version=2"), SQLITE_OK);
+	reopen_fails(CS_E_VERSION, "schema 2");
+}
+END_TEST
+
+START_TEST(a_foreign_database_is_refused)
+{
+	ck_assert_int_eq(outside("PRAGMA application_id=7"), SQLITE_OK);
+	reopen_fails(CS_E_CORRUPT, "another program");
+}
+END_TEST
+
+START_TEST(a_file_that_is_no_database_is_refused)
+{
+	FILE *f;
+
+	cs_store_close(store);
+	store = NULL;
+	f = fopen(path, "wb");
+	ck_assert_ptr_nonnull(f);
+	for (int i = 0; i < 200; i++)
+		fputs("this is not a database\n", f);
+	fclose(f);
+	reopen_fails(CS_E_CORRUPT, "not a countersign database");
+}
+END_TEST
+
+START_TEST(an_empty_file_is_not_exported)
+{
+	struct cs_err e = { 0 };
+	FILE *f;
+
+	cs_store_close(store);
+	store = NULL;
+	ck_assert_int_eq(unlink(path), 0);
+	f = fopen(path, "wb");
+	ck_assert_ptr_nonnull(f);
+	fclose(f);
+	ck_assert_int_ne(cs_store_open(path, CS_STORE_EXPORT, &store, &e), CS_OK);
+}
+END_TEST
+
+START_TEST(a_missing_directory_is_named)
+{
+	struct cs_store *other = NULL;
+	struct cs_err e = { 0 };
+
+	ck_assert_int_eq(cs_store_open("/nonexistent/log.db", CS_STORE_WRITE, &other, &e), CS_E_IO);
+	ck_assert_ptr_nonnull(strstr(e.msg, "/nonexistent/log.db"));
+}
+END_TEST
+
+/* ---- requests ---- */
+
+/* Insert a request of one prod artifact; its document is the sample's. */
+static struct cs_request_row insert(const char *id, enum cs_state state, int64_t expires)
+{
+	static const char *const keys[] = { "fw-prod", NULL };
+	static struct cs_request doc;
+	struct cs_policy *p = sample_policy();
+	struct cs_request_row row;
+	struct cs_err e = { 0 };
+
+	sample_request(p, keys, &doc);
+	cs_policy_unref(p);
+	memcpy(doc.id, id, CS_UUID_TEXT);
+	cs_request_row_init(&row);
+	memcpy(row.id, id, CS_UUID_TEXT);
+	memcpy(row.principal, doc.principal, sizeof(row.principal));
+	row.environment = CS_ENV_PROD;
+	row.state = state;
+	row.created = SAMPLE_TIME;
+	row.expires = expires;
+	row.revision = 1;
+	cs_request_write(&doc, &row.document);
+	row.document_sha256 = cs_sha256(cs_buf_bytes(&row.document));
+	row.equality = row.document_sha256;
+	must(cs_store_begin(store, &e), &e);
+	must(cs_store_request_insert(store, &row, &doc, &e), &e);
+	must(cs_store_commit(store, &e), &e);
+	return row;
+}
+
+static const char id1[] = "019c0000-0000-7000-8000-000000000001";
+static const char id2[] = "019c0000-0000-7000-8000-000000000002";
+
+START_TEST(a_request_is_read_back)
+{
+	struct cs_request_row row = insert(id1, CS_ST_PENDING, SAMPLE_TIME + 1), back;
+	struct cs_artifact_row artifacts[CS_ARTIFACTS_MAX];
+	struct cs_err e = { 0 };
+	size_t count = 0;
+
+	cs_request_row_init(&back);
+	must(cs_store_request(store, id1, &back, &e), &e);
+	ck_assert_int_eq(back.num, row.num);
+	ck_assert_int_eq(back.state, CS_ST_PENDING);
+	ck_assert(cs_sha256_equal(&back.document_sha256, &row.document_sha256));
+	ck_assert_uint_eq(back.document.len, row.document.len);
+	must(cs_store_artifacts(store, row.num, artifacts, &count, &e), &e);
+	ck_assert_uint_eq(count, 1);
+	ck_assert_int_eq(artifacts[0].state, CS_AS_WAITING);
+	ck_assert_int_eq(cs_store_request(store, id2, &back, &e), CS_E_NOT_FOUND);
+	cs_request_row_done(&row);
+	cs_request_row_done(&back);
+}
+END_TEST
+
+START_TEST(a_change_is_guarded_by_state_and_revision)
+{
+	struct cs_request_row row = insert(id1, CS_ST_PENDING, SAMPLE_TIME + 1);
+	struct cs_request_change c = {
+		.from = CS_ST_PENDING,
+		.to = CS_ST_APPROVED,
+		.revision = 1,
+		.new_revision = 7,
+	};
+	struct cs_err e = { 0 };
+
+	must(cs_store_begin(store, &e), &e);
+	c.revision = 2;
+	ck_assert_int_eq(cs_store_request_change(store, row.num, &c, &e), CS_E_CONFLICT);
+	c.revision = 1;
+	must(cs_store_request_change(store, row.num, &c, &e), &e);
+	ck_assert_int_eq(cs_store_request_change(store, row.num, &c, &e), CS_E_CONFLICT);
+	c.from = CS_ST_APPROVED;
+	c.to = CS_ST_SIGNING;
+	c.revision = -1;
+	must(cs_store_request_change(store, row.num, &c, &e), &e);
+	must(cs_store_commit(store, &e), &e);
+	cs_request_row_done(&row);
+}
+END_TEST
+
+START_TEST(an_artifact_counts_attempts_and_unknowns)
+{
+	struct cs_request_row row = insert(id1, CS_ST_PENDING, SAMPLE_TIME + 1);
+	struct cs_artifact_row a[CS_ARTIFACTS_MAX];
+	struct cs_err e = { 0 };
+	size_t count = 0;
+
+	must(cs_store_begin(store, &e), &e);
+	must(cs_store_artifact_move(store, row.num, 0, CS_AS_WAITING, CS_AS_SIGNING, &e), &e);
+	ck_assert_int_eq(
+		cs_store_artifact_move(store, row.num, 0, CS_AS_WAITING, CS_AS_SIGNING, &e),
+		CS_E_CONFLICT);
+	must(cs_store_artifact_move(store, row.num, 0, CS_AS_SIGNING, CS_AS_UNKNOWN, &e), &e);
+	must(cs_store_artifact_move(store, row.num, 0, CS_AS_UNKNOWN, CS_AS_SIGNING, &e), &e);
+	must(cs_store_commit(store, &e), &e);
+	must(cs_store_artifacts(store, row.num, a, &count, &e), &e);
+	ck_assert_int_eq(a[0].attempts, 2);
+	ck_assert_int_eq(a[0].unknowns, 1);
+	cs_request_row_done(&row);
+}
+END_TEST
+
+static enum cs_rc count_rows(void *arg, const struct cs_request_row *row, struct cs_err *e)
+{
+	(void)row, (void)e;
+	(*(int *)arg)++;
+	return CS_OK;
+}
+
+static int list(const char *principal, const char *group, const char *after, enum cs_rc want)
+{
+	const struct cs_store_filter f = {
+		.principal = principal,
+		.group = group,
+		.after = after,
+		.limit = 10,
+	};
+	struct cs_err e = { 0 };
+	int count = 0;
+
+	ck_assert_int_eq(cs_store_requests(store, &f, count_rows, &count, &e), want);
+	return count;
+}
+
+START_TEST(lists_are_filtered_and_paged)
+{
+	struct cs_request_row a = insert(id1, CS_ST_PENDING, SAMPLE_TIME + 1);
+	struct cs_request_row b = insert(id2, CS_ST_SIGNED, SAMPLE_TIME + 1);
+
+	ck_assert_int_eq(list(NULL, NULL, NULL, CS_OK), 2);
+	ck_assert_int_eq(list(a.principal, NULL, NULL, CS_OK), 2);
+	ck_assert_int_eq(list("nobody", NULL, NULL, CS_OK), 0);
+	ck_assert_int_eq(list(NULL, "security", NULL, CS_OK), 2);
+	ck_assert_int_eq(list(NULL, "release", NULL, CS_OK), 0);
+	ck_assert_int_eq(list(NULL, NULL, id2, CS_OK), 1);
+	ck_assert_int_eq(list(NULL, "security", id2, CS_OK), 1);
+	list(NULL, NULL, "019c0000-0000-7000-8000-00000000ffff", CS_E_INVALID);
+	cs_request_row_done(&a);
+	cs_request_row_done(&b);
+}
+END_TEST
+
+START_TEST(expiry_finds_only_what_waits)
+{
+	struct cs_request_row a = insert(id1, CS_ST_PENDING, SAMPLE_TIME + 10);
+	struct cs_request_row b = insert(id2, CS_ST_SIGNED, SAMPLE_TIME + 10);
+	char ids[4][CS_UUID_TEXT];
+	struct cs_err e = { 0 };
+	size_t count = 9;
+
+	must(cs_store_expired(store, SAMPLE_TIME + 9, ids, 4, &count, &e), &e);
+	ck_assert_uint_eq(count, 0);
+	must(cs_store_expired(store, SAMPLE_TIME + 10, ids, 4, &count, &e), &e);
+	ck_assert_uint_eq(count, 1);
+	ck_assert_str_eq(ids[0], id1);
+	cs_request_row_done(&a);
+	cs_request_row_done(&b);
+}
+END_TEST
+
+START_TEST(idempotency_keys_are_found_and_forgotten)
+{
+	struct cs_request_row row = insert(id1, CS_ST_PENDING, SAMPLE_TIME + 1);
+	struct cs_sha256 print = row.document_sha256, back;
+	char id[CS_UUID_TEXT];
+	struct cs_err e = { 0 };
+
+	must(cs_store_begin(store, &e), &e);
+	must(cs_store_idempotency_insert(store, "ci", "key-1", &print, row.num, 5, &e), &e);
+	ck_assert_int_ne(cs_store_idempotency_insert(store, "ci", "key-1", &print, row.num, 5, &e),
+			 CS_OK);
+	must(cs_store_commit(store, &e), &e);
+	must(cs_store_idempotency(store, "ci", "key-1", &back, id, &e), &e);
+	ck_assert_str_eq(id, id1);
+	ck_assert_int_eq(cs_store_idempotency(store, "other", "key-1", &back, id, &e),
+			 CS_E_NOT_FOUND);
+	must(cs_store_begin(store, &e), &e);
+	must(cs_store_idempotency_purge(store, 6, &e), &e);
+	must(cs_store_commit(store, &e), &e);
+	ck_assert_int_eq(cs_store_idempotency(store, "ci", "key-1", &back, id, &e), CS_E_NOT_FOUND);
+	cs_request_row_done(&row);
+}
+END_TEST
+
+START_TEST(marks_outlive_the_connection)
+{
+	struct cs_err e = { 0 };
+	int64_t value = -1;
+
+	must(cs_store_mark_get(store, CS_MARK_RUNNING, &value, &e), &e);
+	ck_assert_int_eq(value, 0);
+	must(cs_store_begin(store, &e), &e);
+	must(cs_store_mark_set(store, CS_MARK_RUNNING, 1, &e), &e);
+	must(cs_store_commit(store, &e), &e);
+	cs_store_close(store);
+	store = NULL;
+	must(cs_store_open(path, CS_STORE_WRITE, &store, &e), &e);
+	must(cs_store_mark_get(store, CS_MARK_RUNNING, &value, &e), &e);
+	ck_assert_int_eq(value, 1);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("store");
+	TCase *t = tcase_create("store");
+	SRunner *runner;
+	int failed;
+
+	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_test(t, events_form_a_chain);
+	tcase_add_test(t, the_head_goes_back_with_a_savepoint_and_a_rollback);
+	tcase_add_loop_test(t, events_cannot_be_changed, 0,
+			    (int)(sizeof(forbidden) / sizeof(forbidden[0])));
+	tcase_add_test(t, a_second_writer_is_refused);
+	tcase_add_test(t, a_newer_schema_is_refused);
+	tcase_add_test(t, a_foreign_database_is_refused);
+	tcase_add_test(t, a_file_that_is_no_database_is_refused);
+	tcase_add_test(t, an_empty_file_is_not_exported);
+	tcase_add_test(t, a_missing_directory_is_named);
+	tcase_add_test(t, a_request_is_read_back);
+	tcase_add_test(t, a_change_is_guarded_by_state_and_revision);
+	tcase_add_test(t, an_artifact_counts_attempts_and_unknowns);
+	tcase_add_test(t, lists_are_filtered_and_paged);
+	tcase_add_test(t, expiry_finds_only_what_waits);
+	tcase_add_test(t, idempotency_keys_are_found_and_forgotten);
+	tcase_add_test(t, marks_outlive_the_connection);
+	suite_add_tcase(suite, t);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
