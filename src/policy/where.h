@@ -18,7 +18,7 @@ size_t cs_where_column(const struct cs_yaml *node);
 /** The nth (from 0) entry of map[list] whose field `id` is `name`; map when there is none. */
 const struct cs_yaml *cs_where_entry(const struct cs_yaml *map, const char *list, const char *id,
 				     const char *name, size_t nth);
-/** The value of a key; the map itself when the key is left out. */
+/** The value of a key; the map itself when it has no such key, or for NULL. */
 const struct cs_yaml *cs_where_field(const struct cs_yaml *map, const char *key);
 /** An item of a list; the list itself when it is shorter. */
 const struct cs_yaml *cs_where_item(const struct cs_yaml *list, size_t index);
