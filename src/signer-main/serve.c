@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Frames in, frames out. Waits only between frames, so a stop never cuts an exchange in two.
+ * A peer that breaks the protocol loses its connection, nothing else.
+ */
+#include "signer-main/serve.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+
+#define COMPLAINTS_MAX 10                /* a minute; others can cause them at will */
+#define FRAME_TIMEOUT_US (5 * CS_SECOND) /* for a frame that has begun, and for each answer */
+
+/* A connection and its buffers. */
+struct session {
+	struct cs_serve *serve;
+	int fd;
+	struct cs_buf in, out;
+};
+
+static void complain(struct cs_serve *s, const char *event, const char *message)
+{
+	int64_t now = cs_clock_mono();
+
+	if (now - s->complaints_since > 60 * CS_SECOND) {
+		s->complaints_since = now;
+		s->complaints = 0;
+	}
+	s->complaints++;
+	if (s->complaints <= COMPLAINTS_MAX)
+		cs_log(CS_LOG_WARN, event, "%s%s", message,
+		       s->complaints == COMPLAINTS_MAX
+			       ? " (warnings like this are left out for a minute)"
+			       : "");
+}
+
+/* Self-tests that are due run in between. False when it is time to end. */
+static bool may_go_on(struct cs_serve *s)
+{
+	struct cs_keyring *keyring = s->signing->keyring;
+
+	while (!*s->stop && !cs_p11_is_lost(s->p11))
+		if (!cs_keyring_selftest(keyring, cs_clock_mono()))
+			return true;
+	return false;
+}
+
+/* Wait until fd can be read. CS_E_CLOSED when the child has to end. */
+static enum cs_rc wait_readable(struct cs_serve *s, int fd, struct cs_err *e)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
+	while (may_go_on(s)) {
+		int64_t next = cs_keyring_next(s->signing->keyring);
+		int64_t left = next == INT64_MAX ? INT64_MAX : next - cs_clock_mono();
+		struct timespec ts = { .tv_sec = left > 0 ? left / CS_SECOND : 0,
+				       .tv_nsec = left > 0 ? left % CS_SECOND * 1000 : 0 };
+		int n = ppoll(&p, 1, left == INT64_MAX ? NULL : &ts, &s->wait_mask);
+
+		if (n > 0)
+			return CS_OK;
+		if (n < 0 && errno != EINTR)
+			return CS_FAIL(e, CS_E_IO, "poll: %s", strerror(errno));
+	}
+	return CS_FAIL(e, CS_E_CLOSED, "the child ends");
+}
+
+static enum cs_rc send_body(struct session *c, enum cs_signer_msg type, struct cs_err *e)
+{
+	enum cs_rc rc = cs_buf_ok(&c->out, "frame", e);
+
+	if (rc == CS_OK)
+		rc = cs_frame_send(c->fd, (uint8_t)type, cs_buf_bytes(&c->out),
+				   cs_clock_mono() + FRAME_TIMEOUT_US, e);
+	cs_buf_reset(&c->out);
+	return rc;
+}
+
+static enum cs_rc send_result(void *arg, const struct cs_signer_result *result, struct cs_err *e)
+{
+	struct session *c = arg;
+
+	/* a daemon in order asks for nothing that is refused here */
+	if (result->outcome == CS_SIGN_REFUSED)
+		complain(c->serve, "sign-refused", result->message);
+	cs_signer_result_write(result, &c->out);
+	return send_body(c, CS_MSG_RESULT, e);
+}
+
+static enum cs_rc handle_sign(struct session *c, struct cs_err *e)
+{
+	struct cs_signer_sign request;
+	enum cs_rc rc;
+
+	rc = cs_signer_sign_parse(cs_buf_bytes(&c->in), &request, e);
+	if (rc == CS_OK)
+		rc = cs_signing_run(c->serve->signing, &request, send_result, c, e);
+	if (rc == CS_OK)
+		rc = send_body(c, CS_MSG_DONE, e);
+	return rc;
+}
+
+static enum cs_rc handle_status(struct session *c, struct cs_err *e)
+{
+	struct cs_signer_health health;
+	enum cs_rc rc;
+
+	if (c->in.len > 0)
+		return CS_FAIL(e, CS_E_INVALID, "STATUS frame: has a body");
+	cs_keyring_health(c->serve->signing->keyring, &health);
+	cs_signer_health_write(&health, &c->out);
+	rc = send_body(c, CS_MSG_HEALTH, e);
+	if (rc == CS_OK)
+		rc = send_body(c, CS_MSG_DONE, e);
+	return rc;
+}
+
+/* The frames that a daemon may send. */
+static const struct {
+	uint8_t type;
+	enum cs_rc (*handle)(struct session *c, struct cs_err *e);
+} handlers[] = {
+	{ CS_MSG_SIGN, handle_sign },
+	{ CS_MSG_STATUS, handle_status },
+};
+
+static enum cs_rc handle_frame(struct session *c, struct cs_err *e)
+{
+	uint8_t type;
+	enum cs_rc rc;
+	size_t i;
+
+	rc = cs_frame_recv(c->fd, &type, &c->in, cs_clock_mono() + FRAME_TIMEOUT_US, e);
+	if (rc != CS_OK)
+		return rc;
+	for (i = 0; i < sizeof(handlers) / sizeof(handlers[0]); i++)
+		if (handlers[i].type == type)
+			return handlers[i].handle(c, e);
+	return CS_FAIL(e, CS_E_INVALID, "no frame of type %u is known", type);
+}
+
+/* what was wrong with its frame, as far as the peer still listens */
+static void say_error(struct session *c, const struct cs_err *why)
+{
+	struct cs_err ignored = { 0 };
+
+	complain(c->serve, "frame-refused", why->msg);
+	cs_buf_reset(&c->out);
+	cs_buf_add_str(&c->out, why->msg);
+	(void)send_body(c, CS_MSG_ERROR, &ignored);
+}
+
+static enum cs_rc serve_frames(struct session *c, struct cs_err *e)
+{
+	enum cs_rc rc;
+
+	cs_signer_hello_write(&c->serve->hello, &c->out);
+	rc = send_body(c, CS_MSG_HELLO, e);
+	while (rc == CS_OK) {
+		rc = wait_readable(c->serve, c->fd, e);
+		if (rc != CS_OK)
+			break;
+		rc = handle_frame(c, e);
+		if (rc == CS_E_INVALID || rc == CS_E_TOO_LARGE)
+			say_error(c, e);
+	}
+	return rc;
+}
+
+/* Anybody else is closed without a byte. */
+static bool is_welcome(struct cs_serve *s, int fd)
+{
+	unsigned uid;
+
+	if (cs_unix_peer_uid(fd, &uid, NULL) == CS_OK && (int64_t)uid == s->peer_uid)
+		return true;
+	complain(s, "peer-refused", "a connection of another user than --peer-user was closed");
+	return false;
+}
+
+static void serve_connection(struct session *c)
+{
+	struct cs_err ended = { 0 }; /* how a connection ends is the daemon's to tell */
+
+	if (is_welcome(c->serve, c->fd))
+		(void)serve_frames(c, &ended);
+	close(c->fd);
+}
+
+enum cs_rc cs_serve(struct cs_serve *s, struct cs_err *e)
+{
+	struct session c = { .serve = s };
+	enum cs_rc rc = CS_OK;
+
+	assert(s->listen_fd >= 0 && s->peer_uid >= 0);
+	cs_buf_init(&c.in, CS_FRAME_MAX);
+	cs_buf_init(&c.out, CS_RAW_SIG_MAX + 4096);
+	while (rc == CS_OK) {
+		rc = wait_readable(s, s->listen_fd, e);
+		if (rc != CS_OK)
+			break;
+		c.fd = accept4(s->listen_fd, NULL, NULL, SOCK_CLOEXEC);
+		if (c.fd >= 0)
+			serve_connection(&c);
+		else if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
+			rc = CS_FAIL(e, CS_E_IO, "accept: %s", strerror(errno));
+	}
+	cs_buf_done(&c.in);
+	cs_buf_done(&c.out);
+	if (rc == CS_E_CLOSED)
+		rc = *s->stop ? CS_OK : CS_FAIL(e, CS_E_HSM, "the token or its session is lost");
+	return rc;
+}
