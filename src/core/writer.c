@@ -140,16 +140,17 @@ enum cs_rc cs_writer_new(struct cs_core *c, struct cs_store *s, struct cs_writer
 	w->store = s;
 	rc = cs_queue_new(QUEUE_MAX, &w->queue, e);
 	if (rc != CS_OK)
-		goto fail;
+		goto out;
 	err = pthread_create(&w->thread, NULL, writer_main, w);
 	if (err) {
 		rc = CS_FAIL(e, CS_E_NOMEM, "the writer's thread: %s", strerror(err));
-		goto fail;
+		goto out;
 	}
 	*wp = w;
-	return CS_OK;
-fail:
-	cs_queue_free(w->queue);
+	w = NULL; /* transferred */
+out:
+	if (w)
+		cs_queue_free(w->queue);
 	free(w);
 	return rc;
 }
