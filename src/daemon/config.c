@@ -124,7 +124,7 @@ static bool is_address(const char *text)
 
 	if (host == 0 || !cs_text_to_int(colon + 1, 0, 65535, &port))
 		return false;
-	return bracketed || !memchr(text, ':', host);
+	return bracketed || (text[0] != '[' && !memchr(text, ':', host));
 }
 
 /** Rules that go beyond one value's type and range. */
