@@ -6,8 +6,8 @@
 #ifndef CS_MODEL_LIMITS_H
 #define CS_MODEL_LIMITS_H
 
-#define CS_NAME_MAX \
-	64 /* names of keys, artifacts, principals, persons, groups, tokens, the instance */
+/* names of keys, artifacts, principals, persons, groups, tokens, the instance */
+#define CS_NAME_MAX 64
 #define CS_TEXT_MAX 256     /* free text of one line: product, version, repository, pipeline … */
 #define CS_COMMENT_MAX 1000 /* comments of requests and decisions */
 #define CS_REASON_MAX 256   /* why a request was denied, failed or cancelled */
