@@ -35,7 +35,7 @@ LAYERS = {
 HOMES = [
     (r"microhttpd\.h", ["src/http/"]),
     (r"gnutls/", ["src/http/"]),
-    (r"p11-kit/|.*pkcs11.*\.h", ["src/p11/"]),
+    (r"p11-kit/|(?!gnutls/).*pkcs11.*\.h", ["src/p11/"]),
     (r"libp11\.h", ["src/cli/"]),
     (r"curl/", ["src/client/"]),
     (r"sqlite3\.h", ["src/store/sqlite/"]),
