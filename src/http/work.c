@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The worker threads: a queued connection's handler is run, in blocking calls into the core, and
+ * its response handed back to the event loop; or the connection is parked until something changes.
+ * Must not touch a connection after it was resumed or parked: it belongs to others then.
+ * See ARCHITECTURE.md, "A request's life".
+ */
+#include "base/clock.h"
+#include "base/log.h"
+#include "http/conn.h"
+
+/* From a thread of the core. */
+static void wake(void *arg)
+{
+	struct cs_conn *c = arg;
+	struct cs_http *h = c->http;
+
+	atomic_fetch_sub(&h->long_polls, 1);
+	c->woken = true;
+	/* the queue has room for every connection and is closed after the last one */
+	if (cs_queue_put(h->queue, c) != CS_OK)
+		cs_log(CS_LOG_ERROR, "internal", "a woken request found no place in the queue");
+}
+
+static bool must_wait(const struct cs_conn *c, const struct cs_answer *a)
+{
+	const struct cs_query *q = &c->call.query;
+
+	if (c->route->wait == CS_WAIT_NONE || c->woken || q->number[CS_PARAM_WAIT] == 0)
+		return false;
+	if (c->route->wait == CS_WAIT_REQUEST && cs_state_is_final(a->state))
+		return false;
+	return !q->has[CS_PARAM_REVISION] || q->number[CS_PARAM_REVISION] == a->revision;
+}
+
+/* On success the connection belongs to the core's list of waiters, or already to the next worker.
+ */
+static enum cs_rc park(struct cs_conn *c, int64_t revision, struct cs_err *e)
+{
+	struct cs_http *h = c->http;
+	const char *id = c->route->wait == CS_WAIT_REQUEST ? c->call.id : NULL;
+	int64_t deadline = cs_clock_mono() + c->call.query.number[CS_PARAM_WAIT] * CS_SECOND;
+	enum cs_rc rc;
+
+	if (atomic_fetch_add(&h->long_polls, 1) >= h->config.long_polls_max) {
+		atomic_fetch_sub(&h->long_polls, 1);
+		return CS_FAIL(e, CS_E_BUSY, "%lld requests wait already; ask again without wait",
+			       (long long)h->config.long_polls_max);
+	}
+	rc = cs_core_wait(h->core, id, revision, deadline, wake, c, e);
+	if (rc != CS_OK)
+		atomic_fetch_sub(&h->long_polls, 1);
+	return rc;
+}
+
+/* A woken client may be somebody else by now, or nobody. */
+static enum cs_rc recheck(struct cs_conn *c, struct cs_err *e)
+{
+	enum cs_rc rc = cs_conn_authenticate(c, e);
+
+	if (rc != CS_OK)
+		return rc;
+	c->call.who.principal = c->principal;
+	if (!(c->route->roles & CS_ROLE_BIT(c->principal->role)))
+		return CS_FAIL(e, CS_E_FORBIDDEN, "your role has changed");
+	return CS_OK;
+}
+
+/* Returns false when the connection was parked. */
+static bool serve(struct cs_conn *c)
+{
+	struct cs_err e = { .rc = CS_OK };
+	struct cs_answer a;
+	enum cs_rc rc = CS_OK;
+	bool ours = true;
+
+	cs_answer_init(&a);
+	c->call.answer = &a;
+	c->call.status = MHD_HTTP_OK;
+	if (c->woken)
+		rc = recheck(c, &e);
+	if (rc == CS_OK)
+		rc = c->route->handler(&c->call, &e);
+	if (rc == CS_OK && must_wait(c, &a)) {
+		rc = park(c, a.revision, &e);
+		ours = rc != CS_OK;
+	}
+	if (ours && rc == CS_OK)
+		cs_reply_answer(c, &a);
+	else if (ours)
+		cs_reply_problem(c, rc, e.msg, &a, NULL);
+	cs_answer_done(&a);
+	return ours;
+}
+
+void *cs_http_work(void *arg)
+{
+	struct cs_http *h = arg;
+	struct cs_conn *c;
+
+	while ((c = cs_queue_take(h->queue)) != NULL) {
+		if (!serve(c))
+			continue;
+		c->step = CS_STEP_REPLY;
+		MHD_resume_connection(c->mhd);
+	}
+	return NULL;
+}
