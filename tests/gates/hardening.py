@@ -61,8 +61,10 @@ HARD = """-O2 -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -fPIE -pie -fstack-protector
 def find(root):
     """A planted tree is one program and the flags to build it with."""
     if root == gatelib.srcdir():
-        return [text for name in os.environ["CS_PROGRAMS"].split()
-                for text in program_findings(gatelib.builddir() / name)]
+        names = os.environ["CS_PROGRAMS"].split()
+        if not names:
+            return ["no programs to look at"]
+        return [text for name in names for text in program_findings(gatelib.builddir() / name)]
     flags = (root / "flags").read_text().split()
     subprocess.run([*shlex.split(os.environ.get("CS_CC", "cc")), "-w", "-o", root / "program",
                     root / "program.c", *flags], check=True)
