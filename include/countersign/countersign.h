@@ -110,6 +110,13 @@ struct countersign_submission {
 	const char *comment;
 };
 
+/** What a person decided; her latest word. */
+struct countersign_vote {
+	char person[COUNTERSIGN_NAME_SIZE];
+	char group[COUNTERSIGN_NAME_SIZE];
+	char decision[16]; /* "approve", "reject", "withdraw" */
+};
+
 /** A request as the server shows it. Initialise with {0}, end with countersign_request_done. */
 struct countersign_request {
 	char id[COUNTERSIGN_ID_SIZE];
@@ -134,11 +141,7 @@ struct countersign_request {
 		int64_t need, have;
 	} quorum[COUNTERSIGN_QUORUM_MAX];
 	size_t vote_count;
-	struct {
-		char person[COUNTERSIGN_NAME_SIZE];
-		char group[COUNTERSIGN_NAME_SIZE];
-		char decision[16];
-	} votes[COUNTERSIGN_VOTES_MAX];
+	struct countersign_vote *votes;
 	bool replay; /* an earlier request was returned */
 	char *json;  /* the server's own words, whole */
 };

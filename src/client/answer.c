@@ -201,6 +201,9 @@ static bool read_votes(const json_t *list, struct countersign_request *out)
 	if (json_array_size(list) > COUNTERSIGN_VOTES_MAX)
 		return false;
 	out->vote_count = json_array_size(list);
+	out->votes = calloc(out->vote_count + 1, sizeof(*out->votes));
+	if (!out->votes)
+		return false;
 	for (size_t i = 0; i < out->vote_count; i++) {
 		const json_t *v = json_array_get(list, i);
 
@@ -251,7 +254,9 @@ enum cs_rc cs_answer_request(struct cs_bytes body, struct countersign_request *o
 		goto out;
 	}
 	*out = view;
+	view = (struct countersign_request){ 0 }; /* transferred */
 out:
+	countersign_request_done(&view);
 	json_decref(root);
 	return rc;
 }

@@ -236,6 +236,7 @@ void countersign_reply_done(struct countersign_reply *r)
 
 void countersign_request_done(struct countersign_request *r)
 {
+	free(r->votes);
 	free(r->json);
 	*r = (struct countersign_request){ 0 };
 }
