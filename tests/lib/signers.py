@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs countersign-signer in a directory of its own: token, policy, state, socket."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import approvals
+import softhsm
+from signer_client import Connection
+
+FORMATS = {"rsa-3072": ("rsa-pss", "sha256"), "rsa-4096": ("rsa-pkcs1", "sha512"), "p-256": ("ecdsa", "sha256"),
+           "p-384": ("ecdsa", "sha384"), "ed25519": ("ed25519-digest", "sha256")}
+SIGNER_UID = 64123  # who signs when the test is root
+
+
+def key(name, token, cka_id, algorithm, public_key, **more):
+    """One key of signing.yaml, in the format that its algorithm has here."""
+    fmt, hash_name = FORMATS[algorithm]
+    return {"name": name, "token": token, "cka_id": cka_id, "algorithm": algorithm, "hash": hash_name,
+            "format": fmt, "public_key": public_key, **more}
+
+
+def make_keys(token, *algorithms, **more):
+    """Make keys on a token; their entries, named by algorithm."""
+    return [key(algorithm, token.label, f"{number:02x}", algorithm,
+                token.keygen(algorithm, f"{number:02x}", algorithm), **more)
+            for number, algorithm in enumerate(algorithms, 1)]
+
+
+def policy(token, environment, keys, approvers=(), version=1, **token_more):
+    """signing.yaml as a value: JSON is YAML."""
+    instance = "test"
+    return {"version": version, "instance": instance,
+            "tokens": [{"name": token.label, "label": token.label, "serial": token.serial,
+                        "environment": environment, **token_more}],
+            "keys": keys,
+            "approvers": [{"person": a.person, "group": a.group,
+                           "keys": [{"public_key": approvals.b64(a.spki),
+                                     "enrolment": approvals.b64(a.enrolment(instance))}]} for a in approvers]}
+
+
+def to_yaml(value, indent=0):
+    """Block style; strings quoted. The files of this project take no flow style longer than its limits."""
+    pad = "  " * indent
+    lines = []
+    for name, item in value.items():
+        if isinstance(item, list) and item:
+            lines.append(f"{pad}{name}:")
+            for entry in item:
+                text = to_yaml(entry, indent + 2)
+                lines.append(f"{pad}  - " + text.lstrip())
+        elif isinstance(item, (list, dict)):
+            lines.append(f"{pad}{name}: []")
+        else:
+            lines.append(f"{pad}{name}: {json.dumps(item)}")
+    return "\n".join(lines)
+
+
+class Signer:
+    """A signer with a copy of a pristine token. Stops when the `with` block ends."""
+
+    def __init__(self, token, value, environment="dev", children=1, module=None, options=(), env=None,
+                 start=True, separate=True, peer_user=None):
+        self.directory = Path(tempfile.mkdtemp(prefix="cs", dir="/tmp"))
+        self.directory.chmod(0o755)
+        self.token = token.copy(self.directory / "hsm")
+        self.state = self.directory / "state"
+        self.state.mkdir(mode=0o700)
+        self.policy_file = self.directory / "signing.yaml"
+        self.socket = self.directory / "s"
+        self.log_file = self.directory / "log"
+        self.value = value
+        self.environment = environment
+        self.children = children
+        self.module = module or softhsm.MODULE
+        self.options = options
+        self.env = env or {}
+        self.user = SIGNER_UID if separate and os.geteuid() == 0 else None
+        self.peer_user = os.geteuid() if peer_user is None else peer_user
+        self.process = None
+        self.write_policy(value)
+        self.own()
+        if start:
+            self.start()
+
+    def own(self):
+        """Hand the token and the state to the signer's user, and to nobody else."""
+        if self.user is None:
+            return
+        for top in (self.token.directory, self.state):
+            for root, _, files in os.walk(top):
+                os.chown(root, self.user, self.user)
+                os.chmod(root, 0o700)
+                for name in files:
+                    os.chown(os.path.join(root, name), self.user, self.user)
+
+    def write_policy(self, value, mode=0o644):
+        self.value = value
+        self.policy_file.write_text(to_yaml(value) + "\n")
+        self.policy_file.chmod(mode)
+
+    def command(self, *more, without=()):
+        options = {"--token": self.token.label, "--module": self.module, "--label": self.token.label,
+                   "--serial": self.token.serial, "--environment": self.environment,
+                   "--policy": self.policy_file, "--pin-file": self.token.pin_file, "--socket": self.socket,
+                   "--state": self.state, "--children": self.children, "--peer-user": self.peer_user}
+        words = [word for name, value in options.items() if name not in without for word in (name, value)]
+        return [str(word) for word in (softhsm.SIGNER, *words, *self.options, *more)]
+
+    def run(self, *more, without=()):
+        """Run it to its end: (exit status, standard error)."""
+        done = subprocess.run(self.command(*more, without=without), env=self.environ(), timeout=60, text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **self.as_user())
+        return done.returncode, done.stdout
+
+    def environ(self):
+        return {**os.environ, **self.token.env, **self.env}
+
+    def as_user(self):
+        return {} if self.user is None else {"user": self.user, "group": self.user, "extra_groups": []}
+
+    def start(self, wait=True):
+        if self.user is not None:
+            os.chown(self.directory, self.user, -1)  # the socket is made here
+        with open(self.log_file, "ab") as log:
+            self.process = subprocess.Popen(self.command(), env=self.environ(), stdin=subprocess.DEVNULL,
+                                            stdout=log, stderr=log, **self.as_user())
+        if wait:
+            self.wait_log("child-ready", self.children)
+
+    def log(self):
+        """Log lines so far, as objects."""
+        return [json.loads(line) for line in self.log_file.read_text().splitlines() if line.startswith("{")]
+
+    def events(self, name):
+        return [line for line in self.log() if line["event"] == name]
+
+    def wait_log(self, event, count=1, seconds=20):
+        self.wait(lambda: len(self.events(event)) >= count, f"{count} times {event} in the log", seconds)
+
+    def wait(self, condition, what, seconds=20):
+        end = time.monotonic() + seconds
+        while not condition():
+            if self.process and self.process.poll() is not None and not condition():
+                raise AssertionError(f"the signer ended while a test waited for {what}:\n{self.log_file.read_text()}")
+            if time.monotonic() > end:
+                raise AssertionError(f"no {what} within {seconds} s:\n{self.log_file.read_text()}")
+            time.sleep(0.01)
+
+    def connect(self, timeout=10):
+        return Connection(self.socket, timeout)
+
+    def child_pids(self):
+        path = f"/proc/{self.process.pid}/task/{self.process.pid}/children"
+        return [int(pid) for pid in Path(path).read_text().split()]
+
+    def journal(self, slot=0):
+        """Lines of a child's journal that can be read."""
+        lines = []
+        for line in (self.state / f"journal-{slot}.ndjson").read_bytes().splitlines():
+            try:
+                lines.append(json.loads(line))
+            except ValueError:
+                pass
+        return lines
+
+    def signal(self, number):
+        self.process.send_signal(number)
+
+    def stop(self):
+        """Ask it to end; its exit status."""
+        if self.process and self.process.poll() is None:
+            self.signal(signal.SIGTERM)
+        return self.process.wait(15) if self.process else 0
+
+    def end(self):
+        try:
+            return self.stop()
+        finally:
+            if self.process and self.process.poll() is None:
+                self.process.kill()
+                self.process.wait()
+            shutil.rmtree(self.directory, ignore_errors=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        self.end()
