@@ -16,8 +16,12 @@ size_t cs_der_digest_info(enum cs_hash h, const uint8_t *digest,
 /** r ‖ s of equal halves (PKCS#11) to DER. CS_E_INVALID on odd or zero-valued input. */
 enum cs_rc cs_der_ecdsa_encode(struct cs_bytes raw, struct cs_buf *out,
 			       struct cs_err *e) CS_MUST_CHECK;
-/** The way back: appends r ‖ s of `len` bytes together. CS_E_INVALID unless cs_der_ecdsa_encode
- * would write exactly this DER. */
+/**
+ * The way back: appends r ‖ s.
+ *
+ * @param der  CS_E_INVALID unless it is exactly what cs_der_ecdsa_encode writes
+ * @param len  of r and s together: even, at most 132
+ */
 enum cs_rc cs_der_ecdsa_decode(struct cs_bytes der, size_t len, struct cs_buf *raw,
 			       struct cs_err *e) CS_MUST_CHECK;
 

@@ -10,8 +10,7 @@
 
 /** Send "READY=1", "STATUS=…", several separated by newlines. Never fails its caller. */
 void cs_notify(const char *state);
-/** Half of the watchdog's period in µs, when the service manager wants "WATCHDOG=1"; else
- * INT64_MAX. */
+/** How often to send "WATCHDOG=1": half of the watchdog's period in µs; INT64_MAX for never. */
 int64_t cs_notify_watchdog(void);
 
 #endif

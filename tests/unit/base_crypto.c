@@ -248,6 +248,11 @@ START_TEST(long_ecdsa_signatures_are_openssls)
 		CHECK_OK(cs_der_ecdsa_encode((struct cs_bytes){ raw, 2 * halves[i] }, &out, &e));
 		ck_assert(
 			cs_bytes_equal(cs_buf_bytes(&out), (struct cs_bytes){ der, (size_t)len }));
+		cs_buf_reset(&out);
+		CHECK_OK(cs_der_ecdsa_decode((struct cs_bytes){ der, (size_t)len }, 2 * halves[i],
+					     &out, &e));
+		ck_assert(cs_bytes_equal(cs_buf_bytes(&out),
+					 (struct cs_bytes){ raw, 2 * halves[i] }));
 		cs_buf_done(&out);
 		OPENSSL_free(der);
 		ECDSA_SIG_free(sig);
@@ -257,11 +262,67 @@ START_TEST(long_ecdsa_signatures_are_openssls)
 }
 END_TEST
 
+START_TEST(der_signatures_become_raw_again)
+{
+	static const uint8_t der[] = { 0x30, 0x08, 0x02, 0x02, 0x00, 0x80, 0x02, 0x02, 0x00, 0xff };
+	static const size_t too_short[] = { 0, 1, 2, 3, 5, 6, 8, 9 };
+	struct cs_bytes in = { der, sizeof(der) };
+	struct cs_err e = { 0 };
+	struct cs_buf raw;
+
+	cs_buf_init(&raw, 4);
+	CHECK_OK(cs_der_ecdsa_decode(in, 4, &raw, &e));
+	ck_assert(cs_bytes_equal(cs_buf_bytes(&raw), BYTES("\x00\x80\x00\xff")));
+	CHECK_FAILS(cs_der_ecdsa_decode(in, 2, &raw, &e), CS_E_TOO_LARGE, "4 bytes");
+	cs_buf_reset(&raw);
+	for (size_t i = 0; i < COUNT(too_short); i++) {
+		in.len = too_short[i];
+		ck_assert_int_eq(cs_der_ecdsa_decode(in, 4, &raw, NULL), CS_E_INVALID);
+	}
+	ck_assert_uint_eq(raw.len, 0);
+	cs_buf_done(&raw);
+}
+END_TEST
+
+/* Ecdsa-Sig-Values that are not DER, or not of a curve with halves of 2 bytes; hex. */
+static const char *const bad_der[] = {
+	"3107020101020101",     /* no SEQUENCE */
+	"3006030101020101",     /* no INTEGER */
+	"3007020101020101",     /* a longer SEQUENCE than there is */
+	"300602010102010100",   /* bytes behind it */
+	"308106020101020101",   /* a length in long form that needs none */
+	"300702020001020101",   /* a leading zero that it does not need */
+	"3006020181020101",     /* negative */
+	"3006020100020101",     /* r is zero */
+	"3006020101020100",     /* s is zero */
+	"30080203010101020101", /* too large for its curve */
+	"30050201010200",       /* an empty INTEGER */
+	"30800201010201010000", /* indefinite length */
+};
+
+START_TEST(loose_der_is_refused)
+{
+	size_t len = strlen(bad_der[_i]) / 2;
+	struct cs_err e = { 0 };
+	uint8_t der[16] = { 0 };
+	struct cs_buf raw;
+
+	ck_assert(cs_hex_decode(bad_der[_i], der, len));
+	cs_buf_init(&raw, 4);
+	CHECK_FAILS(cs_der_ecdsa_decode((struct cs_bytes){ der, len }, 4, &raw, &e), CS_E_INVALID,
+		    "ECDSA signature: not ");
+	ck_assert_uint_eq(raw.len, 0);
+	cs_buf_done(&raw);
+}
+END_TEST
+
 void add_der_tests(TCase *tc)
 {
 	tcase_add_test(tc, digest_info_is_what_openssl_signs);
 	tcase_add_loop_test(tc, ecdsa_signatures_become_der, 0, COUNT(ecdsa));
 	tcase_add_test(tc, long_ecdsa_signatures_are_openssls);
+	tcase_add_test(tc, der_signatures_become_raw_again);
+	tcase_add_loop_test(tc, loose_der_is_refused, 0, COUNT(bad_der));
 }
 
 /* --- pk.h */

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -18,6 +19,7 @@
 #include "base/frame.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "base/notify.h"
 #include "base/queue.h"
 #include "base/secret.h"
 #include "unit/base_unit.h"
@@ -738,4 +740,85 @@ void add_log_tests(TCase *tc)
 	tcase_add_loop_test(tc, a_log_line_is_one_json_object, 0, COUNT(log_texts));
 	tcase_add_test(tc, the_level_filters);
 	tcase_add_test(tc, a_long_message_still_makes_a_line);
+}
+
+/* --- notify.h */
+
+static void forget_manager(void)
+{
+	unsetenv("NOTIFY_SOCKET");
+	unsetenv("WATCHDOG_USEC");
+	unsetenv("WATCHDOG_PID");
+	remove_dir();
+}
+
+START_TEST(the_service_manager_gets_a_datagram)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_DGRAM, 0);
+	char got[64] = "";
+
+	cs_notify("READY=1"); /* nobody asked for it */
+	snprintf(a.sun_path, sizeof(a.sun_path), "%s", in_dir("s"));
+	ck_assert_int_eq(bind(fd, (const struct sockaddr *)&a, sizeof(a)), 0);
+	setenv("NOTIFY_SOCKET", in_dir("s"), 1);
+	cs_notify("READY=1\nSTATUS=fine");
+	ck_assert_int_eq(recv(fd, got, sizeof(got) - 1, MSG_DONTWAIT), 19);
+	ck_assert_str_eq(got, "READY=1\nSTATUS=fine");
+	setenv("NOTIFY_SOCKET", "relative", 1);
+	cs_notify("READY=1");
+	setenv("NOTIFY_SOCKET", in_dir("none"), 1);
+	cs_notify("READY=1");
+	ck_assert_int_eq(recv(fd, got, sizeof(got), MSG_DONTWAIT), -1);
+	close(fd);
+}
+END_TEST
+
+START_TEST(the_abstract_name_space_is_reached)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_DGRAM, 0);
+	socklen_t len = sizeof(a);
+	char name[16] = "@", got[16] = "";
+
+	/* the kernel chooses a free name of five characters */
+	ck_assert_int_eq(bind(fd, (const struct sockaddr *)&a, sizeof(a.sun_family)), 0);
+	ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&a, &len), 0);
+	memcpy(name + 1, a.sun_path + 1, len - sizeof(a.sun_family) - 1);
+	setenv("NOTIFY_SOCKET", name, 1);
+	cs_notify("READY=1");
+	ck_assert_int_eq(recv(fd, got, sizeof(got) - 1, MSG_DONTWAIT), 7);
+	close(fd);
+}
+END_TEST
+
+static const struct {
+	const char *period, *pid; /* pid "self" for this process */
+	int64_t want;
+} watchdogs[] = {
+	{ NULL, NULL, INT64_MAX },     { "3000000", NULL, 1500000 }, { "3000000", "self", 1500000 },
+	{ "3000000", "1", INT64_MAX }, { "3000000", "", INT64_MAX }, { "3s", NULL, INT64_MAX },
+	{ "0", NULL, INT64_MAX },
+};
+
+START_TEST(the_watchdog_is_for_one_process)
+{
+	char self[16];
+
+	snprintf(self, sizeof(self), "%d", getpid());
+	if (watchdogs[_i].period)
+		setenv("WATCHDOG_USEC", watchdogs[_i].period, 1);
+	if (watchdogs[_i].pid)
+		setenv("WATCHDOG_PID",
+		       strcmp(watchdogs[_i].pid, "self") == 0 ? self : watchdogs[_i].pid, 1);
+	ck_assert(cs_notify_watchdog() == watchdogs[_i].want);
+}
+END_TEST
+
+void add_notify_tests(TCase *tc)
+{
+	tcase_add_checked_fixture(tc, make_dir, forget_manager);
+	tcase_add_test(tc, the_service_manager_gets_a_datagram);
+	tcase_add_test(tc, the_abstract_name_space_is_reached);
+	tcase_add_loop_test(tc, the_watchdog_is_for_one_process, 0, COUNT(watchdogs));
 }

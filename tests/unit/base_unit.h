@@ -53,6 +53,7 @@ void add_queue_tests(TCase *tc);
 void add_file_tests(TCase *tc);
 void add_secret_tests(TCase *tc);
 void add_log_tests(TCase *tc);
+void add_notify_tests(TCase *tc);
 void add_yaml_tests(TCase *tc);
 void add_schema_tests(TCase *tc);
 
