@@ -21,7 +21,7 @@
 #define SOCKET_PATH_MAX (sizeof(((struct sockaddr_un *)NULL)->sun_path) - 1)
 
 const char *const cs_config_log_levels[] = {
-	[CS_LOG_ERROR] = "error", [CS_LOG_WARN] = "warn",    [CS_LOG_INFO] = "info",
+	[CS_LOG_ERROR] = "error", [CS_LOG_WARN] = "warning", [CS_LOG_INFO] = "info",
 	[CS_LOG_DEBUG] = "debug", [CS_LOG_DEBUG + 1] = NULL,
 };
 

@@ -100,7 +100,7 @@ struct cs_config {
 #undef CS_CONFIG_CHOICE
 #undef CS_CONFIG_LIST
 
-/** "error", "warn", "info", "debug", NULL: in the order of enum cs_log_level. */
+/** "error", "warning", "info", "debug", NULL: in the order of enum cs_log_level. */
 extern const char *const cs_config_log_levels[];
 
 /** Read a file. NULL when it added problems to p, whose name for the file is the caller's. */

@@ -15,6 +15,9 @@
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 #define BASE64_LEN(n) (((n) + 2) / 3 * 4)
+/* CK_TOKEN_INFO has no room for more */
+#define LABEL_MAX 32
+#define SERIAL_MAX 16
 #define WHERE_MAX 160 /* "approvers[127].keys[3]" */
 
 /* Keys of the file are fields of the structs, by the same names. */
@@ -53,8 +56,8 @@ static const char *const environments[] = { "dev", "prod", NULL };
 
 static const struct cs_yaml_field token_fields[] = {
 	NAME(token_yaml, name),
-	FIELD(token_yaml, label, CS_Y_TEXT, true, 1, CS_NAME_MAX),
-	FIELD(token_yaml, serial, CS_Y_TEXT, true, 1, CS_NAME_MAX),
+	FIELD(token_yaml, label, CS_Y_TEXT, true, 1, LABEL_MAX),
+	FIELD(token_yaml, serial, CS_Y_TEXT, true, 1, SERIAL_MAX),
 	CHOICE(token_yaml, environment, environments),
 	FLAG(token_yaml, software_token),
 };

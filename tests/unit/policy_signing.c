@@ -60,6 +60,13 @@ static const struct broken {
 	  { "software_token: true", "software_token: yes" },
 	  { { 8, "write true or false" } } },
 
+	{ "label longer than a token's",
+	  { "label: prod", "label: prod-123456789-123456789-12345678" },
+	  { { 10, "33 bytes; 1 to 32" } } },
+	{ "serial longer than a token's",
+	  { "fedcba9876543210", "fedcba98765432100" },
+	  { { 11, "17 bytes; 1 to 16" } } },
+
 	/* keys */
 	{ "key twice",
 	  { "name: app-prod", "name: app-dev" },

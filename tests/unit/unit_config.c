@@ -9,7 +9,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "daemon/config.h"
+#include "policy/load.h"
 #include "unit/policy_files.h"
 #include "unit/problems.h"
 
@@ -28,7 +30,7 @@ static const char least[] =
 	"sign-wait: 4s\n"
 	"connections-per-ip: 256\n" /* 10 */
 	"listen: \"127.0.0.1:0\"\n"
-	"log-level: warn\n";
+	"log-level: warning\n";
 
 #define LONG_NAME "12345678901234567890123456789012345678901234567890123456789012345678901234567890"
 
@@ -42,7 +44,7 @@ static const struct broken {
 	  { { 1, "missing key \"tls-certificate\"" } } },
 	{ "unknown key", { "log-level", "loglevel" }, { { 12, "unknown key \"loglevel\"" } } },
 	{ "key twice",
-	  { "log-level: warn\n", "sign-wait: 3s\n" },
+	  { "log-level: warning\n", "sign-wait: 3s\n" },
 	  { { 12, "duplicate key \"sign-wait\"" } } },
 	{ "no signer",
 	  { "  - token: dev\n    socket: dev.sock\n  - {token: prod, socket: /run/prod.sock, user: countersign-prod, connections: 4}\n",
@@ -76,8 +78,8 @@ static const struct broken {
 	  { "/run/keys/server.key", "pkcs11:token=tls" },
 	  { { 2, "the daemon uses no PKCS#11; give a PEM file" } } },
 	{ "log level unknown",
-	  { "warn", "loud" },
-	  { { 12, "none of: error, warn, info, debug" } } },
+	  { "warning", "loud" },
+	  { { 12, "none of: error, warning, info, debug" } } },
 	{ "time without a unit", { "sign-wait: 4s", "sign-wait: 4" }, { { 9, "duration" } } },
 	{ "time too long",
 	  { "sign-wait: 4s", "sign-wait: 5m" },
@@ -94,9 +96,10 @@ static const struct broken {
 	{ "leading zero",
 	  { "connections-per-ip: 256", "connections-per-ip: 010" },
 	  { { 10, "leading zeros" } } },
-	{ "size too large", { "log-level: warn", "body-max: 1GiB" }, { { 12, "body-max" } } },
+	{ "size too large", { "log-level: warning", "body-max: 1GiB" }, { { 12, "body-max" } } },
 	{ "several problems in one run",
-	  { "listen: \"127.0.0.1:0\"\nlog-level: warn\n", "listen: x\nlog-level: x\nworkers: 0\n" },
+	  { "listen: \"127.0.0.1:0\"\nlog-level: warning\n",
+	    "listen: x\nlog-level: x\nworkers: 0\n" },
 	  { { 11, "listen" }, { 12, "log-level" }, { 13, "workers: 0; 1 to 1024" } } },
 	{ "a list", { least, "- a\n" }, { { 1, "a list; it must be a map" } } },
 };
@@ -282,6 +285,50 @@ START_TEST(files_are_read)
 }
 END_TEST
 
+static void read_file(const char *path, struct cs_buf *out)
+{
+	struct cs_err e = { 0 };
+
+	cs_buf_init(out, CS_YAML_MAX);
+	ck_assert_msg(cs_file_read(path, out, &e) == CS_OK, "%s", e.msg);
+}
+
+static const char *const examples[] = { "small-team", "company" };
+
+/* What the documentation tells people to start from has no problem. */
+START_TEST(examples_load)
+{
+	struct cs_policy *policy;
+	struct cs_access *access;
+	struct cs_buf signing_yaml, access_yaml;
+	struct cs_problems p;
+	struct cs_config *c;
+	char path[4096];
+
+	ck_assert_ptr_nonnull(getenv("CS_SRCDIR"));
+	snprintf(path, sizeof(path), "%s/etc/%s/countersignd.conf", getenv("CS_SRCDIR"),
+		 examples[_i]);
+	cs_problems_init(&p, examples[_i]);
+	c = cs_config_load(path, &p);
+	problems_expect(&p, NULL, 0, "countersignd.conf");
+	read_file(c->signing_policy, &signing_yaml);
+	read_file(c->access, &access_yaml);
+	policy = cs_policy_load(cs_buf_bytes(&signing_yaml), &p);
+	problems_expect(&p, NULL, 0, "signing.yaml");
+	access = cs_access_load(cs_buf_bytes(&access_yaml), policy, &p);
+	problems_expect(&p, NULL, 0, "access.yaml");
+	cs_config_check_signers(c, policy, &p);
+	problems_expect(&p, NULL, 0, "signers");
+	ck_assert_uint_gt(access->count, 0);
+	cs_buf_done(&signing_yaml);
+	cs_buf_done(&access_yaml);
+	cs_problems_done(&p);
+	cs_access_unref(access);
+	cs_policy_unref(policy);
+	cs_config_free(c);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("config");
@@ -296,6 +343,7 @@ int main(void)
 	tcase_add_test(tc, tokens_and_signers_match);
 	tcase_add_test(tc, files_are_read);
 	tcase_add_loop_test(tc, broken_files_are_refused, 0, (int)COUNT(broken));
+	tcase_add_loop_test(tc, examples_load, 0, (int)COUNT(examples));
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);
