@@ -35,6 +35,7 @@ struct cs_http {
 	bool ending;             /* tells the reaper to end; under lock */
 	struct cs_conn *conns;   /* all that are open */
 	struct cs_tls *tls;      /* in force for new connections */
+	struct cs_tls *prepared; /* by cs_http_prepare; the main thread's */
 	atomic_uint generation;  /* counts loads of tls */
 	atomic_bool stopping;    /* nothing new is accepted, replies close */
 	atomic_llong in_flight;  /* requests begun and not yet answered */

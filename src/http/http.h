@@ -28,12 +28,18 @@ enum cs_rc cs_http_start(const struct cs_http_config *config, struct cs_core *co
 			 struct cs_http **hp, struct cs_err *e) CS_MUST_CHECK;
 /** Port bound, for "listen …:0". */
 unsigned cs_http_port(const struct cs_http *h);
-/** Certificate, key, CA and CRL again; all or nothing. New connections use them, open ones are
- * re-checked per request. */
-enum cs_rc cs_http_reload(struct cs_http *h, struct cs_err *e) CS_MUST_CHECK;
+/** First half of a reload: read and check certificate, key, CA and CRL again, and keep them aside.
+ */
+enum cs_rc cs_http_prepare(struct cs_http *h, struct cs_err *e) CS_MUST_CHECK;
+/** Second half, which cannot fail: put in force what was prepared. New connections use it, open
+ * ones are checked again at their next request. */
+void cs_http_commit(struct cs_http *h);
 /** Accept nothing new, finish what runs within deadline (cs_clock_mono), end the rest. Call
  * cs_core_drain first. */
 void cs_http_stop(struct cs_http *h, int64_t deadline);
+
+/** Read and check the TLS files of a configuration, and nothing else of it. CS_E_CONFIG. */
+enum cs_rc cs_http_check(const struct cs_http_config *config, struct cs_err *e) CS_MUST_CHECK;
 
 /** OpenAPI 3.1 as JSON text, from the route table. */
 void cs_http_openapi(struct cs_buf *out);

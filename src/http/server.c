@@ -4,6 +4,7 @@
  * Must not block in a callback, and must not run a handler on an event loop.
  * See ARCHITECTURE.md, "A request's life".
  */
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -299,6 +300,7 @@ static void free_http(struct cs_http *h)
 	for (size_t i = 0; i < sizeof(strings) / sizeof(strings[0]); i++)
 		free((void *)(uintptr_t)strings[i]); /* const for readers, ours to free */
 	cs_tls_unref(h->tls);
+	cs_tls_unref(h->prepared);
 	cs_queue_free(h->queue);
 	free(h->workers);
 	pthread_mutex_destroy(&h->lock);
@@ -333,16 +335,28 @@ static struct cs_http *new_http(const struct cs_http_config *config, struct cs_c
 	return NULL;
 }
 
-static enum cs_rc load_tls(const struct cs_http *h, struct cs_tls **tp, struct cs_err *e)
+static enum cs_rc load_tls(const struct cs_http_config *config, struct cs_tls **tp,
+			   struct cs_err *e)
 {
-	struct cs_tls_files files = {
-		.certificate = h->config.certificate,
-		.key = h->config.key,
-		.client_ca = h->config.client_ca,
-		.client_crl = h->config.client_crl,
+	const struct cs_tls_files files = {
+		.certificate = config->certificate,
+		.key = config->key,
+		.client_ca = config->client_ca,
+		.client_crl = config->client_crl,
 	};
 
 	return cs_tls_load(&files, cs_clock_now(), tp, e);
+}
+
+enum cs_rc cs_http_check(const struct cs_http_config *config, struct cs_err *e)
+{
+	struct cs_tls *tls = NULL;
+	enum cs_rc rc = cs_tls_global_init(e);
+
+	if (rc == CS_OK)
+		rc = load_tls(config, &tls, e);
+	cs_tls_unref(tls);
+	return rc;
 }
 
 static enum cs_rc start_mhd(struct cs_http *h, struct cs_err *e)
@@ -426,7 +440,7 @@ enum cs_rc cs_http_start(const struct cs_http_config *config, struct cs_core *co
 		return CS_FAIL(e, CS_E_NOMEM, "HTTPS server");
 	rc = cs_queue_new((size_t)config->connections_max, &h->queue, e);
 	if (rc == CS_OK)
-		rc = load_tls(h, &h->tls, e);
+		rc = load_tls(&h->config, &h->tls, e);
 	if (rc != CS_OK)
 		goto out;
 	if (config->client_crl)
@@ -451,20 +465,25 @@ unsigned cs_http_port(const struct cs_http *h)
 	return h->port;
 }
 
-enum cs_rc cs_http_reload(struct cs_http *h, struct cs_err *e)
+enum cs_rc cs_http_prepare(struct cs_http *h, struct cs_err *e)
 {
-	struct cs_tls *tls = NULL, *old;
-	enum cs_rc rc = load_tls(h, &tls, e);
+	cs_tls_unref(h->prepared);
+	h->prepared = NULL;
+	return load_tls(&h->config, &h->prepared, e);
+}
 
-	if (rc != CS_OK)
-		return rc;
+void cs_http_commit(struct cs_http *h)
+{
+	struct cs_tls *old;
+
+	assert(h->prepared);
 	pthread_mutex_lock(&h->lock);
 	old = h->tls;
-	h->tls = tls;
+	h->tls = h->prepared;
+	h->prepared = NULL;
 	atomic_fetch_add(&h->generation, 1);
 	pthread_mutex_unlock(&h->lock);
 	cs_tls_unref(old);
-	return CS_OK;
 }
 
 void cs_http_stop(struct cs_http *h, int64_t deadline)

@@ -64,9 +64,14 @@ static void reload(const char *directory, struct cs_core *core, struct cs_http *
 	struct cs_access *a = read_access(directory);
 	struct cs_err e = { .msg = "access" };
 
-	if (a)
+	if (a && cs_http_prepare(http, &e) == CS_OK) {
 		fake_core_set_access(core, a);
-	printf("reloaded %s\n", a && cs_http_reload(http, &e) == CS_OK ? "ok" : e.msg);
+		cs_http_commit(http);
+		printf("reloaded ok\n");
+	} else {
+		cs_access_unref(a);
+		printf("reloaded %s\n", e.msg);
+	}
 	fflush(stdout);
 }
 
