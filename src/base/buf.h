@@ -12,6 +12,9 @@
 
 #include "base/err.h"
 
+/** Elements of an array. */
+#define CS_COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
 struct cs_buf {
 	uint8_t *data; /* owned; NULL while empty */
 	size_t len;

@@ -8,9 +8,8 @@
 
 #include <string.h>
 
+#include "base/buf.h"
 #include "model/list.h"
-
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
 static const char *const env_names[] = {
 	[CS_ENV_DEV] = "dev",
@@ -59,50 +58,50 @@ size_t cs_list_find(const char *const *names, size_t count, const char *name)
 
 const char *cs_env_name(enum cs_env v)
 {
-	return cs_list_name(env_names, COUNT(env_names), v);
+	return cs_list_name(env_names, CS_COUNT(env_names), v);
 }
 
 enum cs_env cs_env_from_name(const char *name)
 {
-	return (enum cs_env)cs_list_find(env_names, COUNT(env_names), name);
+	return (enum cs_env)cs_list_find(env_names, CS_COUNT(env_names), name);
 }
 
 const char *cs_role_name(enum cs_role v)
 {
-	return cs_list_name(role_names, COUNT(role_names), v);
+	return cs_list_name(role_names, CS_COUNT(role_names), v);
 }
 
 enum cs_role cs_role_from_name(const char *name)
 {
-	return (enum cs_role)cs_list_find(role_names, COUNT(role_names), name);
+	return (enum cs_role)cs_list_find(role_names, CS_COUNT(role_names), name);
 }
 
 const char *cs_format_name(enum cs_format v)
 {
-	return cs_list_name(format_names, COUNT(format_names), v);
+	return cs_list_name(format_names, CS_COUNT(format_names), v);
 }
 
 enum cs_format cs_format_from_name(const char *name)
 {
-	return (enum cs_format)cs_list_find(format_names, COUNT(format_names), name);
+	return (enum cs_format)cs_list_find(format_names, CS_COUNT(format_names), name);
 }
 
 const char *cs_verdict_name(enum cs_verdict_kind v)
 {
-	return cs_list_name(verdict_names, COUNT(verdict_names), v);
+	return cs_list_name(verdict_names, CS_COUNT(verdict_names), v);
 }
 
 enum cs_verdict_kind cs_verdict_from_name(const char *name)
 {
-	return (enum cs_verdict_kind)cs_list_find(verdict_names, COUNT(verdict_names), name);
+	return (enum cs_verdict_kind)cs_list_find(verdict_names, CS_COUNT(verdict_names), name);
 }
 
 const char *cs_method_name(enum cs_method v)
 {
-	return cs_list_name(method_names, COUNT(method_names), v);
+	return cs_list_name(method_names, CS_COUNT(method_names), v);
 }
 
 enum cs_method cs_method_from_name(const char *name)
 {
-	return (enum cs_method)cs_list_find(method_names, COUNT(method_names), name);
+	return (enum cs_method)cs_list_find(method_names, CS_COUNT(method_names), name);
 }

@@ -4,6 +4,7 @@
  * Each has its writer beside its reader, and they must stay inverse to each other.
  * See docs/PROTOCOL.decision.
  */
+#include <assert.h>
 #include <string.h>
 
 #include "model/field.h"
@@ -25,9 +26,7 @@ enum cs_rc cs_quorum_list_read(const json_t *array, const char *path, struct cs_
 {
 	size_t count = json_array_size(array);
 
-	if (count > CS_QUORUM_LINES_MAX)
-		return CS_FAIL(e, CS_E_INVALID, "%s: %zu lines, at most %d are allowed", path,
-			       count, CS_QUORUM_LINES_MAX);
+	assert(count <= CS_QUORUM_LINES_MAX); /* the array's field limits it */
 	for (size_t i = 0; i < count; i++) {
 		struct cs_quorum_line *line = &out->lines[i];
 		struct cs_path at = cs_path_at(path, i);
@@ -104,7 +103,7 @@ enum cs_rc cs_digest_read(const json_t *object, const char *path, struct cs_dige
 	const char *algorithm = NULL, *value = NULL;
 	const struct cs_json_field fields[] = {
 		CS_FIELD_WORD("algorithm", &algorithm),
-		CS_JSON_STR_FIELD("value", false, CS_TEXT_HEX, 2, 2 * CS_HASH_MAX_LEN, &value),
+		CS_JSON_STR_FIELD("value", false, CS_TEXT_ANY, 1, 2 * CS_HASH_MAX_LEN, &value),
 	};
 	struct cs_path at = cs_path_of(path, "digest");
 	enum cs_rc rc = cs_json_read(object, at.text, fields, CS_COUNT(fields), e);

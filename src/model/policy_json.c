@@ -87,22 +87,10 @@ void cs_policy_write(const struct cs_policy *p, struct cs_buf *out)
 	cs_jw_end_object(&w);
 }
 
-/* Storage for the elements of an array; *countp is set with it, so that a half-read policy can be
- * freed. */
-static enum cs_rc allocate(const json_t *array, size_t size, void *itemsp, size_t *countp,
-			   struct cs_err *e)
+/* Storage for the elements of an array, zeroed; never of size 0, so NULL means no memory. */
+static void *new_elements(const json_t *array, size_t size)
 {
-	size_t count = json_array_size(array);
-	void *items;
-
-	if (count == 0)
-		return CS_OK;
-	items = calloc(count, size);
-	if (!items)
-		return CS_FAIL(e, CS_E_NOMEM, "policy with %zu elements of %zu bytes", count, size);
-	memcpy(itemsp, &items, sizeof(items));
-	*countp = count;
-	return CS_OK;
+	return calloc(json_array_size(array) + 1, size);
 }
 
 static enum cs_rc read_spki(const char *base64, const char *algorithm, const char *path,
@@ -221,7 +209,7 @@ static enum cs_rc read_key(const json_t *object, const char *path, const struct 
 	struct key_text t = { 0 };
 	const struct cs_json_field fields[] = {
 		CS_FIELD_WORD("algorithm", &t.algorithm),
-		CS_JSON_STR_FIELD("cka_id", false, CS_TEXT_HEX, 2, 2 * CS_CKA_ID_MAX, &t.cka_id),
+		CS_JSON_STR_FIELD("cka_id", false, CS_TEXT_ANY, 2, 2 * CS_CKA_ID_MAX, &t.cka_id),
 		CS_JSON_BOOL_FIELD("disabled", false, &out->disabled),
 		CS_FIELD_WORD("environment", &t.environment),
 		CS_FIELD_WORD("format", &t.format),
@@ -309,8 +297,12 @@ static enum cs_rc read_approver(const json_t *object, const char *path, struct c
 
 static enum cs_rc read_tokens(const json_t *array, struct cs_policy *p, struct cs_err *e)
 {
-	enum cs_rc rc = allocate(array, sizeof(p->tokens[0]), &p->tokens, &p->token_count, e);
+	enum cs_rc rc = CS_OK;
 
+	p->tokens = new_elements(array, sizeof(p->tokens[0]));
+	if (!p->tokens)
+		return CS_FAIL(e, CS_E_NOMEM, "tokens of the policy");
+	p->token_count = json_array_size(array);
 	for (size_t i = 0; !rc && i < p->token_count; i++) {
 		struct cs_path at = cs_path_at("tokens", i);
 
@@ -324,8 +316,12 @@ static enum cs_rc read_tokens(const json_t *array, struct cs_policy *p, struct c
 
 static enum cs_rc read_keys(const json_t *array, struct cs_policy *p, struct cs_err *e)
 {
-	enum cs_rc rc = allocate(array, sizeof(p->keys[0]), &p->keys, &p->key_count, e);
+	enum cs_rc rc = CS_OK;
 
+	p->keys = new_elements(array, sizeof(p->keys[0]));
+	if (!p->keys)
+		return CS_FAIL(e, CS_E_NOMEM, "keys of the policy");
+	p->key_count = json_array_size(array);
 	for (size_t i = 0; !rc && i < p->key_count; i++) {
 		struct cs_path at = cs_path_at("keys", i);
 
@@ -338,9 +334,12 @@ static enum cs_rc read_keys(const json_t *array, struct cs_policy *p, struct cs_
 
 static enum cs_rc read_approvers(const json_t *array, struct cs_policy *p, struct cs_err *e)
 {
-	enum cs_rc rc = allocate(array, sizeof(p->approvers[0]), &p->approvers, &p->approver_count,
-				 e);
+	enum cs_rc rc = CS_OK;
 
+	p->approvers = new_elements(array, sizeof(p->approvers[0]));
+	if (!p->approvers)
+		return CS_FAIL(e, CS_E_NOMEM, "approvers of the policy");
+	p->approver_count = json_array_size(array);
 	for (size_t i = 0; !rc && i < p->approver_count; i++) {
 		struct cs_path at = cs_path_at("approvers", i);
 

@@ -172,8 +172,6 @@ static const struct rule use_rules[] = {
 	{ "max-wait", key_max_wait },
 };
 
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-
 static enum cs_rc apply(const struct rule *rules, size_t count, const struct subject *s,
 			const char **rulep, struct cs_err *e)
 {
@@ -197,7 +195,7 @@ enum cs_rc cs_quorum_check_keys(const struct cs_policy *policy, const struct cs_
 	for (size_t i = 0; !rc && i < doc->count; i++) {
 		s.artifact = &doc->artifacts[i];
 		s.key = cs_policy_key(policy, s.artifact->key);
-		rc = apply(identity_rules, COUNT(identity_rules), &s, rulep, e);
+		rc = apply(identity_rules, CS_COUNT(identity_rules), &s, rulep, e);
 	}
 	return rc;
 }
@@ -209,13 +207,13 @@ enum cs_rc cs_quorum_check_document(const struct cs_policy *policy, const struct
 	enum cs_rc rc;
 
 	assert(rulep);
-	rc = apply(document_rules, COUNT(document_rules), &s, rulep, e);
+	rc = apply(document_rules, CS_COUNT(document_rules), &s, rulep, e);
 	if (!rc)
 		rc = cs_quorum_check_keys(policy, doc, rulep, e);
 	for (size_t i = 0; !rc && i < doc->count; i++) {
 		s.artifact = &doc->artifacts[i];
 		s.key = cs_policy_key(policy, s.artifact->key);
-		rc = apply(use_rules, COUNT(use_rules), &s, rulep, e);
+		rc = apply(use_rules, CS_COUNT(use_rules), &s, rulep, e);
 	}
 	return rc;
 }

@@ -8,7 +8,6 @@
 #include "model/decision.h"
 #include "unit/unit_model.h"
 
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 #define A64 "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 #define B64 "1111111111111111111111111111111111111111111111111111111111111111"
 #define C64 "2222222222222222222222222222222222222222222222222222222222222222"
@@ -332,7 +331,7 @@ TCase *tcase_request(void)
 {
 	TCase *tc = tcase_create("request");
 
-	tcase_add_loop_test(tc, request_says_what_is_wrong, 0, (int)COUNT(request_edits));
+	tcase_add_loop_test(tc, request_says_what_is_wrong, 0, (int)CS_COUNT(request_edits));
 	tcase_add_test(tc, request_is_read_whole);
 	tcase_add_test(tc, request_needs_little);
 	tcase_add_test(tc, largest_request_fits);
@@ -343,7 +342,7 @@ TCase *tcase_decision(void)
 {
 	TCase *tc = tcase_create("decision");
 
-	tcase_add_loop_test(tc, decision_says_what_is_wrong, 0, (int)COUNT(decision_edits));
-	tcase_add_loop_test(tc, enrolment_says_what_is_wrong, 0, (int)COUNT(enrolment_edits));
+	tcase_add_loop_test(tc, decision_says_what_is_wrong, 0, (int)CS_COUNT(decision_edits));
+	tcase_add_loop_test(tc, enrolment_says_what_is_wrong, 0, (int)CS_COUNT(enrolment_edits));
 	return tc;
 }

@@ -10,8 +10,6 @@
 #include "model/state.h"
 #include "unit/unit_model.h"
 
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-
 /* The lists with their functions taken as int, so that one table covers them. */
 #define LIST(list, enumeration)                               \
 	static const char *list##_name(int v)                 \
@@ -50,7 +48,7 @@ static const struct {
 	{ CS_HASH_WORDS, hash_name, hash_find },
 };
 
-#define MODEL_LISTS (COUNT(lists) - 2)
+#define MODEL_LISTS (CS_COUNT(lists) - 2)
 
 START_TEST(names_go_there_and_back)
 {
@@ -79,7 +77,7 @@ START_TEST(unknown_names_are_none)
 	static const char *const unknown[] = { NULL,   "",    "none",  "DEV",    "dev ",
 					       " dev", "pro", "prod2", "Pending" };
 
-	for (size_t j = 0; j < COUNT(unknown); j++)
+	for (size_t j = 0; j < CS_COUNT(unknown); j++)
 		ck_assert_int_eq(lists[_i].find(unknown[j]), 0);
 	ck_assert_str_eq(lists[_i].name(0), "none");
 	ck_assert_str_eq(lists[_i].name(1000), "none");
@@ -119,7 +117,7 @@ START_TEST(requests_move_as_listed)
 				   *b = cs_state_name((enum cs_state)to);
 
 			ck_assert_msg(cs_state_may_move((enum cs_state)from, (enum cs_state)to) ==
-					      listed(moves, COUNT(moves), a, b),
+					      listed(moves, CS_COUNT(moves), a, b),
 				      "%s to %s", a, b);
 		}
 	}
@@ -133,10 +131,11 @@ START_TEST(artifacts_move_as_listed)
 			const char *a = cs_artifact_state_name((enum cs_artifact_state)from);
 			const char *b = cs_artifact_state_name((enum cs_artifact_state)to);
 
-			ck_assert_msg(cs_artifact_state_may_move((enum cs_artifact_state)from,
-								 (enum cs_artifact_state)to) ==
-					      listed(artifact_moves, COUNT(artifact_moves), a, b),
-				      "%s to %s", a, b);
+			ck_assert_msg(
+				cs_artifact_state_may_move((enum cs_artifact_state)from,
+							   (enum cs_artifact_state)to) ==
+					listed(artifact_moves, CS_COUNT(artifact_moves), a, b),
+				"%s to %s", a, b);
 		}
 	}
 }
@@ -150,8 +149,8 @@ START_TEST(final_states_are_the_ends)
 
 	for (int s = CS_ST_NONE; s <= CS_ST__COUNT; s++)
 		count += cs_state_is_final((enum cs_state)s);
-	ck_assert_uint_eq(count, COUNT(ends));
-	for (size_t i = 0; i < COUNT(ends); i++)
+	ck_assert_uint_eq(count, CS_COUNT(ends));
+	for (size_t i = 0; i < CS_COUNT(ends); i++)
 		ck_assert(cs_state_is_final(cs_state_from_name(ends[i])));
 }
 END_TEST
@@ -182,7 +181,7 @@ static const struct {
 
 static bool fits(int format, int alg, int hash)
 {
-	for (size_t i = 0; i < COUNT(fitting); i++) {
+	for (size_t i = 0; i < CS_COUNT(fitting); i++) {
 		if ((int)fitting[i].format == format && (int)fitting[i].alg == alg &&
 		    (int)fitting[i].hash == hash)
 			return true;
@@ -211,7 +210,7 @@ TCase *tcase_names(void)
 {
 	TCase *tc = tcase_create("names");
 
-	tcase_add_loop_test(tc, names_go_there_and_back, 0, (int)COUNT(lists));
+	tcase_add_loop_test(tc, names_go_there_and_back, 0, (int)CS_COUNT(lists));
 	tcase_add_loop_test(tc, unknown_names_are_none, 0, (int)MODEL_LISTS);
 	tcase_add_test(tc, keys_make_the_formats_listed);
 	return tc;

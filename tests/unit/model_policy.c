@@ -11,8 +11,6 @@
 #include "unit/samples.h"
 #include "unit/unit_model.h"
 
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-
 /* "group=count …" as a list and back. */
 static struct cs_quorum_list list_of(const char *text)
 {
@@ -198,6 +196,9 @@ static const struct edit policy_edits[] = {
 	{ "\"label\":\"dev token\"", "\"label\":\"dev\\u0007token\"", CS_E_INVALID,
 	  "tokens[0].label" },
 	{ "\"label\":\"dev token\"", "\"label\":\"\"", CS_E_INVALID, "tokens[0].label" },
+	{ "\"enrolment\":", "\"enrollment\":", CS_E_INVALID, "approvers[0].keys[0]" },
+	{ "{\"environment\":\"dev\",\"label\"", "{\"environment\":\"test\",\"label\"", CS_E_INVALID,
+	  "tokens[0].environment" },
 	{ "\"name\":\"dev\"", "\"name\":\"prod\"", CS_E_INVALID, "tokens[1]" },
 	{ "\"serial\":\"0123456789abcdef\"", "\"serial\":\"0123 \"", CS_E_INVALID,
 	  "tokens[0].serial" },
@@ -217,6 +218,26 @@ START_TEST(policy_says_what_is_wrong)
 	cs_policy_unref(p);
 	free(text);
 	cs_policy_unref(sample);
+}
+END_TEST
+
+/* The keys of an approver are a set too: by the hash of the SPKI. */
+START_TEST(approval_keys_are_in_order)
+{
+	struct cs_policy *p = sample_policy(), *again = NULL;
+	struct cs_approval_key *keys = p->approvers[0].keys, first = keys[0];
+	struct cs_err e = { 0 };
+	struct cs_buf out;
+
+	keys[0] = keys[1];
+	keys[1] = first;
+	cs_buf_init(&out, CS_POLICY_JSON_MAX);
+	cs_policy_write(p, &out);
+	ck_assert_int_eq(cs_policy_parse(cs_buf_bytes(&out), &again, &e), CS_E_INVALID);
+	ck_assert_ptr_nonnull(
+		strstr(e.msg, "approvers[0].keys[1]: keys must be unique and ascending"));
+	cs_buf_done(&out);
+	cs_policy_unref(p);
 }
 END_TEST
 
@@ -283,10 +304,10 @@ START_TEST(access_look_ups_find_what_is_there)
 
 	ck_assert_ptr_nonnull(a);
 	ck_assert_ptr_null(cs_access_principal(a, "agent1"));
-	a->principals = calloc(COUNT(names), sizeof(a->principals[0]));
+	a->principals = calloc(CS_COUNT(names), sizeof(a->principals[0]));
 	ck_assert_ptr_nonnull(a->principals);
-	a->count = COUNT(names);
-	for (size_t i = 0; i < COUNT(names); i++)
+	a->count = CS_COUNT(names);
+	for (size_t i = 0; i < CS_COUNT(names); i++)
 		(void)snprintf(a->principals[i].name, sizeof(a->principals[i].name), "%s",
 			       names[i]);
 	a->principals[1].keys = calloc(2, sizeof(a->principals[1].keys[0]));
@@ -304,7 +325,7 @@ START_TEST(access_look_ups_find_what_is_there)
 	ck_assert(!cs_principal_may_use(&a->principals[0], "fw-prod"));
 	ck_assert_ptr_eq(cs_access_ref(a), a);
 	cs_access_unref(a);
-	ck_assert_uint_eq(a->count, COUNT(names)); /* still there */
+	ck_assert_uint_eq(a->count, CS_COUNT(names)); /* still there */
 	cs_access_unref(a);
 	cs_access_unref(NULL);
 }
@@ -314,7 +335,7 @@ TCase *tcase_quorum_list(void)
 {
 	TCase *tc = tcase_create("quorum list");
 
-	tcase_add_loop_test(tc, quorum_lists_merge_to_the_larger, 0, (int)COUNT(merges));
+	tcase_add_loop_test(tc, quorum_lists_merge_to_the_larger, 0, (int)CS_COUNT(merges));
 	tcase_add_test(tc, quorum_list_of_nine_groups_is_refused);
 	return tc;
 }
@@ -327,7 +348,8 @@ TCase *tcase_policy(void)
 	tcase_add_test(tc, sealing_twice_changes_nothing);
 	tcase_add_test(tc, a_name_twice_is_not_sealed);
 	tcase_add_test(tc, policy_goes_there_and_back);
-	tcase_add_loop_test(tc, policy_says_what_is_wrong, 0, (int)COUNT(policy_edits));
+	tcase_add_loop_test(tc, policy_says_what_is_wrong, 0, (int)CS_COUNT(policy_edits));
+	tcase_add_test(tc, approval_keys_are_in_order);
 	tcase_add_test(tc, policy_look_ups_find_what_is_there);
 	tcase_add_test(tc, empty_policy_is_a_policy);
 	tcase_add_test(tc, last_reference_frees_the_policy);

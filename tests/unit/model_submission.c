@@ -8,7 +8,6 @@
 #include "model/request.h"
 #include "unit/unit_model.h"
 
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 #define HEX64 "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
 static const char sample[] =
@@ -231,11 +230,11 @@ TCase *tcase_submission(void)
 {
 	TCase *tc = tcase_create("submission");
 
-	tcase_add_loop_test(tc, submission_says_what_is_wrong, 0, (int)COUNT(edits));
+	tcase_add_loop_test(tc, submission_says_what_is_wrong, 0, (int)CS_COUNT(edits));
 	tcase_add_test(tc, submission_is_read_whole);
 	tcase_add_test(tc, submission_needs_little);
 	tcase_add_test(tc, submission_has_1_to_16_artifacts);
 	tcase_add_test(tc, body_over_the_limit_is_refused);
-	tcase_add_loop_test(tc, hashes_tell_what_differs, 0, (int)COUNT(twins));
+	tcase_add_loop_test(tc, hashes_tell_what_differs, 0, (int)CS_COUNT(twins));
 	return tc;
 }

@@ -22,19 +22,28 @@ static struct cs_bytes tbs_bytes(const struct cs_tbs *tbs)
 START_TEST(prepared_signed_finished_verifies)
 {
 	struct softkey k = softkey_load(format_cases[_i].key);
-	struct cs_buf raw, sig;
+	struct cs_buf raw, sig, back;
 	struct cs_err e = { 0 };
 	struct cs_tbs tbs;
 
 	format_case_document(&format_cases[_i], &k, &doc);
 	cs_buf_init(&raw, CS_SIG_MAX);
 	cs_buf_init(&sig, CS_SIG_MAX);
+	cs_buf_init(&back, CS_SIG_MAX);
 	ck_assert_msg(cs_format_prepare(&doc, 0, &tbs, &e) == CS_OK, "%s", e.msg);
 	softkey_sign(&k, tbs.scheme, tbs.hash, tbs_bytes(&tbs), &raw);
 	ck_assert_msg(cs_format_finish(&doc, 0, cs_buf_bytes(&raw), &sig, &e) == CS_OK, "%s",
 		      e.msg);
 	ck_assert_msg(cs_format_verify(&doc, 0, k.pk, cs_buf_bytes(&sig), &e) == CS_OK, "%s",
 		      e.msg);
+	ck_assert_msg(cs_format_raw(&doc, 0, cs_buf_bytes(&sig), &back, &e) == CS_OK, "%s", e.msg);
+	ck_assert(cs_bytes_equal(cs_buf_bytes(&raw), cs_buf_bytes(&back)));
+	cs_buf_done(&back);
+	for (size_t len = 0; len < sig.len; len++)
+		ck_assert_int_eq(
+			cs_format_raw(&doc, 0, (struct cs_bytes){ sig.data, len }, &back, &e),
+			CS_E_INVALID);
+	ck_assert_uint_eq(back.len, 0);
 	for (size_t i = 0; i < sig.len; i += 7) {
 		sig.data[i] ^= 1;
 		ck_assert_int_eq(cs_format_verify(&doc, 0, k.pk, cs_buf_bytes(&sig), &e),
@@ -213,6 +222,8 @@ START_TEST(what_does_not_fit_is_not_prepared)
 	ck_assert_int_eq(cs_format_finish(&doc, 0, (struct cs_bytes){ raw, sizeof(raw) }, &sig, &e),
 			 CS_E_INVALID);
 	ck_assert_int_eq(cs_format_verify(&doc, 0, k.pk, (struct cs_bytes){ raw, sizeof(raw) }, &e),
+			 CS_E_INVALID);
+	ck_assert_int_eq(cs_format_raw(&doc, 0, (struct cs_bytes){ raw, sizeof(raw) }, &sig, &e),
 			 CS_E_INVALID);
 	ck_assert_uint_eq(sig.len, 0);
 	cs_buf_done(&sig);

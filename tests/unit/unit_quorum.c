@@ -11,8 +11,6 @@
 #include "quorum/quorum.h"
 #include "unit/samples.h"
 
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-
 static const char *const prod[] = { "fw-prod", NULL };
 static const char *const both[] = { "fw-prod", "fw-rsa", NULL };
 static const char *const dev[] = { "fw-dev", NULL };
@@ -51,7 +49,7 @@ START_TEST(votes_of_every_kind_of_key_verify)
 	struct cs_err e = { 0 };
 
 	sample_request(p, prod, &r);
-	for (size_t i = 0; i < COUNT(keys); i++) {
+	for (size_t i = 0; i < CS_COUNT(keys); i++) {
 		struct cs_decision d = sample_decision(&r, 3, CS_VERDICT_APPROVE);
 		struct cs_buf envelope = sign(keys[i], &d);
 		struct cs_vote v;
@@ -631,7 +629,7 @@ START_TEST(documents_are_checked)
 						{ "fw-prod", "fw-rsa", NULL } };
 	struct cs_quorum_status st;
 
-	for (size_t i = 0; i < COUNT(lists); i++) {
+	for (size_t i = 0; i < CS_COUNT(lists); i++) {
 		struct cs_policy *p = sample_policy();
 		static struct cs_request r;
 		struct cs_err e = { 0 };
@@ -660,14 +658,14 @@ int main(void)
 
 	suite_add_tcase(suite, tc);
 	tcase_add_test(tc, votes_of_every_kind_of_key_verify);
-	tcase_add_loop_test(tc, attacks_are_no_votes, 0, (int)COUNT(attacks));
+	tcase_add_loop_test(tc, attacks_are_no_votes, 0, (int)CS_COUNT(attacks));
 	tcase_add_test(tc, no_changed_byte_passes);
 	tcase_add_test(tc, envelope_over_the_limit_is_refused);
-	tcase_add_loop_test(tc, votes_count, 0, (int)COUNT(counts));
+	tcase_add_loop_test(tc, votes_count, 0, (int)CS_COUNT(counts));
 	tcase_add_test(tc, status_tells_who_is_missing);
-	tcase_add_loop_test(tc, document_and_policy_both_ask, 0, (int)COUNT(changes));
+	tcase_add_loop_test(tc, document_and_policy_both_ask, 0, (int)CS_COUNT(changes));
 	tcase_add_test(tc, too_many_groups_and_votes_are_refused);
-	tcase_add_loop_test(tc, documents_are_checked, 0, (int)COUNT(documents));
+	tcase_add_loop_test(tc, documents_are_checked, 0, (int)CS_COUNT(documents));
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);
 	srunner_free(runner);
