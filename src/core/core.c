@@ -101,10 +101,10 @@ static void stop_attempts(struct cs_core *c)
 /* --- what the log says at start and reload
  * ------------------------------------------------------------------------- */
 
-static enum cs_rc note(struct cs_store *s, enum cs_event_kind kind, const struct cs_buf *detail,
-		       struct cs_err *e)
+static enum cs_rc note(struct cs_core *c, struct cs_store *s, enum cs_event_kind kind,
+		       const struct cs_buf *detail, struct cs_err *e)
 {
-	return cs_core_note(s, kind, "daemon", "", detail, cs_clock_now(), e);
+	return cs_core_note(c, s, kind, "daemon", "", detail, e);
 }
 
 /** The detail of an event of the log, parsed. */
@@ -187,21 +187,22 @@ static enum cs_rc note_policy(struct cs_core *c, struct cs_store *s,
 	cs_buf_init(&detail, CS_EVENT_MAX);
 	cs_detail_policy(&detail, &files->policy->digest, cs_buf_bytes(&files->policy->json),
 			 files->policy->version, files->policy_yaml);
-	rc = note(s, CS_EV_POLICY, &detail, e);
+	rc = note(c, s, CS_EV_POLICY, &detail, e);
 	cs_buf_done(&detail);
 	if (rc == CS_OK)
 		rc = cs_store_mark_set(s, CS_MARK_POLICY_SEQ, seq, e);
 	return rc == CS_OK ? cs_core_rejudge(c, s, files->policy, e) : rc;
 }
 
-static enum cs_rc note_access(struct cs_store *s, const struct cs_access *access, struct cs_err *e)
+static enum cs_rc note_access(struct cs_core *c, struct cs_store *s, const struct cs_access *access,
+			      struct cs_err *e)
 {
 	struct cs_buf detail;
 	enum cs_rc rc;
 
 	cs_buf_init(&detail, 1024);
 	cs_detail_access(&detail, &access->digest, (int64_t)access->count);
-	rc = note(s, CS_EV_ACCESS, &detail, e);
+	rc = note(c, s, CS_EV_ACCESS, &detail, e);
 	cs_buf_done(&detail);
 	return rc;
 }
@@ -218,9 +219,12 @@ static enum cs_rc note_start(struct cs_core *c, struct cs_store *s, const char *
 	if ((rc = cs_store_log(s, &log, e)) != CS_OK ||
 	    (rc = cs_store_mark_get(s, CS_MARK_RUNNING, &running, e)) != CS_OK)
 		goto out;
+	rc = cs_event_clock_start(c, s, e);
+	if (rc != CS_OK)
+		goto out;
 	if (log.size == 0) {
 		cs_detail_log_created(&detail, instance);
-		rc = note(s, CS_EV_LOG_CREATED, &detail, e);
+		rc = note(c, s, CS_EV_LOG_CREATED, &detail, e);
 	} else {
 		rc = check_instance(s, instance, e);
 	}
@@ -228,12 +232,12 @@ static enum cs_rc note_start(struct cs_core *c, struct cs_store *s, const char *
 		cs_log(CS_LOG_WARN, "unclean-stop", "the last daemon did not stop cleanly");
 		cs_buf_reset(&detail);
 		cs_detail_unclean(&detail, log.size);
-		rc = note(s, CS_EV_UNCLEAN, &detail, e);
+		rc = note(c, s, CS_EV_UNCLEAN, &detail, e);
 	}
 	cs_buf_reset(&detail);
 	cs_detail_started(&detail, c->version, (int64_t)getpid());
 	if (rc == CS_OK)
-		rc = note(s, CS_EV_START, &detail, e);
+		rc = note(c, s, CS_EV_START, &detail, e);
 	if (rc == CS_OK)
 		rc = cs_store_mark_set(s, CS_MARK_RUNNING, 1, e);
 out:
@@ -252,7 +256,7 @@ static enum cs_rc begin_log(struct cs_core *c, const struct cs_core_policy *file
 	if ((rc = note_start(c, s, files->policy->instance, e)) != CS_OK ||
 	    (rc = cs_core_repair(c, s, e)) != CS_OK ||
 	    (rc = note_policy(c, s, files, e)) != CS_OK ||
-	    (rc = note_access(s, files->access, e)) != CS_OK) {
+	    (rc = note_access(c, s, files->access, e)) != CS_OK) {
 		cs_store_rollback(s);
 		return rc;
 	}
@@ -268,7 +272,7 @@ static enum cs_rc end_log(struct cs_core *c, struct cs_err *e)
 		return rc;
 	cs_buf_init(&detail, 64);
 	cs_detail_empty(&detail);
-	if ((rc = note(c->store, CS_EV_STOP, &detail, e)) != CS_OK ||
+	if ((rc = note(c, c->store, CS_EV_STOP, &detail, e)) != CS_OK ||
 	    (rc = cs_store_mark_set(c->store, CS_MARK_RUNNING, 0, e)) != CS_OK)
 		cs_store_rollback(c->store);
 	else
@@ -418,7 +422,7 @@ static enum cs_rc reload_run(struct cs_core *c, struct cs_store *s, void *arg, s
 			       c->policy->instance, files->policy->instance);
 	rc = note_policy(c, s, files, e);
 	if (rc == CS_OK && !cs_sha256_equal(&files->access->digest, &c->access->digest))
-		rc = note_access(s, files->access, e);
+		rc = note_access(c, s, files->access, e);
 	return rc;
 }
 

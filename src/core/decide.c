@@ -174,7 +174,6 @@ static enum cs_rc decide_run(struct cs_core *c, struct cs_store *s, void *arg, s
 		.kind = CS_EV_REQUEST_DECISION,
 		.actor = x->vote.approver->person,
 		.detail = &detail,
-		.now = x->now,
 	};
 	enum cs_rc rc;
 

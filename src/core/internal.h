@@ -108,6 +108,26 @@ void cs_refusals_free(struct cs_refusals *r);
 /** Write the events of the minute that ended. */
 void cs_refusals_flush(struct cs_core *c);
 
+/* --- clock.c: the times of events --- */
+
+/** Events never go back in time, but for a clock.jump that says so. */
+struct cs_event_clock {
+	int64_t offset; /* wall minus monotonic, µs, when last looked at */
+	int64_t last;   /* time of the last event */
+};
+
+/** At start: the last event of the log may be later than now. In a transaction. */
+enum cs_rc cs_event_clock_start(struct cs_core *c, struct cs_store *s,
+				struct cs_err *e) CS_MUST_CHECK;
+/** Note a jump of a second or more since the last look. In a transaction, before its first event.
+ */
+enum cs_rc cs_event_clock_check(struct cs_core *c, struct cs_store *s,
+				struct cs_err *e) CS_MUST_CHECK;
+/** The time of an event that is appended now. */
+int64_t cs_event_clock_now(struct cs_core *c);
+/** Did the clock jump since `offset` was taken, which is renewed? Any thread. */
+bool cs_event_clock_jumped(int64_t *offset);
+
 /* --- the state
  * -----------------------------------------------------------------------------------------------------
  */
@@ -131,6 +151,7 @@ struct cs_core {
 	struct cs_signer *signers[CS_TOKENS_MAX];
 	char signer_names[CS_TOKENS_MAX][CS_NAME_MAX + 1];
 
+	struct cs_event_clock clock; /* the writer's thread only */
 	struct cs_store *store; /* the writing connection; the writer's thread only, once it runs */
 	struct cs_writer *writer;
 	struct cs_readers readers;
@@ -181,7 +202,6 @@ struct cs_move {
 	enum cs_event_kind kind;
 	const char *actor;
 	const struct cs_buf *detail;
-	int64_t now;
 };
 
 /** Guard, event, and what an end implies (signatures deleted). @param seqp number of the event; may
@@ -189,8 +209,8 @@ struct cs_move {
 enum cs_rc cs_core_move(struct cs_core *c, struct cs_store *s, const struct cs_move *m,
 			int64_t *seqp, struct cs_err *e) CS_MUST_CHECK;
 /** An event without a change of state. */
-enum cs_rc cs_core_note(struct cs_store *s, enum cs_event_kind kind, const char *actor,
-			const char *request, const struct cs_buf *detail, int64_t now,
+enum cs_rc cs_core_note(struct cs_core *c, struct cs_store *s, enum cs_event_kind kind,
+			const char *actor, const char *request, const struct cs_buf *detail,
 			struct cs_err *e) CS_MUST_CHECK;
 /** The same in a command of its own. */
 enum cs_rc cs_core_log_event(struct cs_core *c, enum cs_event_kind kind, const char *actor,

@@ -8,11 +8,11 @@
 
 #include "core/internal.h"
 
-enum cs_rc cs_core_note(struct cs_store *s, enum cs_event_kind kind, const char *actor,
-			const char *request, const struct cs_buf *detail, int64_t now,
+enum cs_rc cs_core_note(struct cs_core *c, struct cs_store *s, enum cs_event_kind kind,
+			const char *actor, const char *request, const struct cs_buf *detail,
 			struct cs_err *e)
 {
-	struct cs_event ev = { .time = now, .kind = kind };
+	struct cs_event ev = { .time = cs_event_clock_now(c), .kind = kind };
 	enum cs_rc rc = cs_buf_ok(detail, "an event's detail", e);
 
 	if (rc != CS_OK)
@@ -59,7 +59,7 @@ enum cs_rc cs_core_move(struct cs_core *c, struct cs_store *s, const struct cs_m
 	assert(m->from == m->to || cs_state_may_move(m->from, m->to));
 	rc = cs_store_request_change(s, m->num, &change, e);
 	if (rc == CS_OK)
-		rc = cs_core_note(s, m->kind, m->actor, m->id, m->detail, m->now, e);
+		rc = cs_core_note(c, s, m->kind, m->actor, m->id, m->detail, e);
 	if (rc == CS_OK && cs_state_is_final(m->to) && m->to != CS_ST_SIGNED)
 		rc = cs_store_signatures_drop(s, m->num, e);
 	if (rc != CS_OK)
@@ -81,7 +81,7 @@ static enum cs_rc log_event_run(struct cs_core *c, struct cs_store *s, void *arg
 	const struct log_event *x = arg;
 
 	(void)c;
-	return cs_core_note(s, x->kind, x->actor, "", x->detail, cs_clock_now(), e);
+	return cs_core_note(c, s, x->kind, x->actor, "", x->detail, e);
 }
 
 enum cs_rc cs_core_log_event(struct cs_core *c, enum cs_event_kind kind, const char *actor,
@@ -112,7 +112,6 @@ enum cs_rc cs_core_end(struct cs_core *c, const struct cs_request_row *row, enum
 		.kind = kind,
 		.actor = actor,
 		.detail = &detail,
-		.now = cs_clock_now(),
 	};
 	enum cs_rc rc;
 

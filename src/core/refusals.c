@@ -113,7 +113,6 @@ static enum cs_rc write_events(struct cs_core *c, struct cs_store *s, void *arg,
 	struct cs_buf detail;
 	enum cs_rc rc = CS_OK;
 
-	(void)c;
 	cs_buf_init(&detail, 4096);
 	for (size_t i = 0; rc == CS_OK && i < r->count; i++) {
 		const struct refusal *x = &r->entries[i];
@@ -123,9 +122,9 @@ static enum cs_rc write_events(struct cs_core *c, struct cs_store *s, void *arg,
 			cs_detail_access_refused(&detail, x->what, x->path, x->role);
 		else
 			cs_detail_auth_refused(&detail, x->count, x->what, x->who);
-		rc = cs_core_note(s, x->authenticated ? CS_EV_ACCESS_REFUSED : CS_EV_AUTH_REFUSED,
-				  x->authenticated ? x->who : "daemon", "", &detail, cs_clock_now(),
-				  e);
+		rc = cs_core_note(c, s,
+				  x->authenticated ? CS_EV_ACCESS_REFUSED : CS_EV_AUTH_REFUSED,
+				  x->authenticated ? x->who : "daemon", "", &detail, e);
 	}
 	cs_buf_done(&detail);
 	return rc;

@@ -42,7 +42,6 @@ static enum cs_rc move(struct cs_core *c, struct cs_store *s, const struct cs_ca
 		.kind = to == CS_ST_CANCELLED ? CS_EV_REQUEST_CANCELLED : CS_EV_REQUEST_REJUDGED,
 		.actor = "daemon",
 		.detail = &detail,
-		.now = now,
 	};
 	enum cs_rc rc;
 

@@ -30,8 +30,8 @@ static enum cs_rc collect(void *arg, const struct cs_request_row *row, struct cs
 	return CS_OK;
 }
 
-static enum cs_rc mark_unknown(struct cs_store *s, const struct cs_case *k, size_t i, int64_t now,
-			       struct cs_err *e)
+static enum cs_rc mark_unknown(struct cs_core *c, struct cs_store *s, const struct cs_case *k,
+			       size_t i, struct cs_err *e)
 {
 	struct cs_buf detail;
 	enum cs_rc rc;
@@ -42,12 +42,12 @@ static enum cs_rc mark_unknown(struct cs_store *s, const struct cs_case *k, size
 	cs_buf_init(&detail, 4096);
 	cs_detail_not_done(&detail, (int64_t)i, k->artifacts[i].attempts, "unclean-stop",
 			   "the daemon stopped before the outcome was recorded", true);
-	rc = cs_core_note(s, CS_EV_SIGN_UNKNOWN, "daemon", k->row.id, &detail, now, e);
+	rc = cs_core_note(c, s, CS_EV_SIGN_UNKNOWN, "daemon", k->row.id, &detail, e);
 	cs_buf_done(&detail);
 	return rc;
 }
 
-static enum cs_rc fail(struct cs_core *c, struct cs_store *s, const struct cs_case *k, int64_t now,
+static enum cs_rc fail(struct cs_core *c, struct cs_store *s, const struct cs_case *k,
 		       struct cs_err *e)
 {
 	const char *reason = "the signer gave no answer twice; see sign.unknown";
@@ -62,7 +62,6 @@ static enum cs_rc fail(struct cs_core *c, struct cs_store *s, const struct cs_ca
 		.kind = CS_EV_REQUEST_FAILED,
 		.actor = "daemon",
 		.detail = &detail,
-		.now = now,
 	};
 	enum cs_rc rc;
 
@@ -76,12 +75,11 @@ static enum cs_rc fail(struct cs_core *c, struct cs_store *s, const struct cs_ca
 static enum cs_rc repair_one(struct cs_core *c, struct cs_store *s, const char *id,
 			     struct cs_err *e)
 {
-	const int64_t now = cs_clock_now();
 	struct cs_request_change back = {
 		.from = CS_ST_SIGNING,
 		.to = CS_ST_APPROVED,
 		.revision = -1,
-		.next_attempt = now,
+		.next_attempt = cs_clock_now(),
 	};
 	struct cs_case *k = cs_case_new(c);
 	bool hopeless = false;
@@ -92,13 +90,13 @@ static enum cs_rc repair_one(struct cs_core *c, struct cs_store *s, const char *
 	rc = cs_case_load(k, s, id, e);
 	for (size_t i = 0; rc == CS_OK && i < k->doc.count; i++) {
 		if (k->artifacts[i].state == CS_AS_SIGNING) {
-			rc = mark_unknown(s, k, i, now, e);
+			rc = mark_unknown(c, s, k, i, e);
 			hopeless = hopeless || k->artifacts[i].unknowns >= 1;
 		}
 		hopeless = hopeless || k->artifacts[i].state == CS_AS_FAILED;
 	}
 	if (rc == CS_OK && hopeless) {
-		rc = fail(c, s, k, now, e);
+		rc = fail(c, s, k, e);
 	} else if (rc == CS_OK) {
 		back.new_revision = cs_store_next_seq(s) - 1;
 		rc = cs_store_request_change(s, k->row.num, &back, e);

@@ -119,7 +119,7 @@ static const char *token_of(const struct cs_attempt *a, size_t i)
 	return a->k->policy->tokens[a->jobs[i].key->token].name;
 }
 
-static enum cs_rc write_intent(struct cs_attempt *a, struct cs_store *s, size_t i, int64_t now,
+static enum cs_rc write_intent(struct cs_attempt *a, struct cs_store *s, size_t i,
 			       struct cs_buf *detail, struct cs_err *e)
 {
 	const struct job *j = &a->jobs[i];
@@ -137,7 +137,7 @@ static enum cs_rc write_intent(struct cs_attempt *a, struct cs_store *s, size_t 
 		return rc;
 	cs_buf_reset(detail);
 	cs_detail_intent(detail, &intent);
-	return cs_core_note(s, CS_EV_SIGN_INTENT, "daemon", a->k->row.id, detail, now, e);
+	return cs_core_note(a->core, s, CS_EV_SIGN_INTENT, "daemon", a->k->row.id, detail, e);
 }
 
 enum cs_rc cs_attempt_begin(struct cs_attempt *a, struct cs_store *s, struct cs_err *e)
@@ -149,7 +149,6 @@ enum cs_rc cs_attempt_begin(struct cs_attempt *a, struct cs_store *s, struct cs_
 		.new_revision = cs_store_next_seq(s),
 		.count_attempt = true,
 	};
-	const int64_t now = cs_clock_now();
 	struct cs_buf detail;
 	enum cs_rc rc;
 
@@ -159,7 +158,7 @@ enum cs_rc cs_attempt_begin(struct cs_attempt *a, struct cs_store *s, struct cs_
 	cs_buf_init(&detail, 4096);
 	for (size_t i = 0; rc == CS_OK && i < a->k->doc.count; i++)
 		if (a->jobs[i].planned)
-			rc = write_intent(a, s, i, now, &detail, e);
+			rc = write_intent(a, s, i, &detail, e);
 	cs_buf_done(&detail);
 	if (rc == CS_OK) {
 		a->revision = change.new_revision;
@@ -180,7 +179,7 @@ struct settle {
 };
 
 static enum cs_rc write_outcome(struct cs_attempt *a, struct cs_store *s, const struct outcome *o,
-				int64_t now, struct cs_buf *detail, struct cs_err *e)
+				struct cs_buf *detail, struct cs_err *e)
 {
 	const struct job *j = &a->jobs[o->index];
 	enum cs_rc rc;
@@ -200,7 +199,7 @@ static enum cs_rc write_outcome(struct cs_attempt *a, struct cs_store *s, const 
 		cs_detail_not_done(detail, (int64_t)o->index, j->number, o->code, o->message,
 				   o->reached_hsm);
 	}
-	return cs_core_note(s, o->kind, "daemon", a->k->row.id, detail, now, e);
+	return cs_core_note(a->core, s, o->kind, "daemon", a->k->row.id, detail, e);
 }
 
 /** Signatures of a request, in order, for request.signed. */
@@ -268,7 +267,7 @@ static enum cs_rc move_failed(struct cs_attempt *a, struct cs_store *s, struct c
 
 /** Some artifacts are left: back to approved, and the timer tries again. The outcomes' events say
  * why. */
-static enum cs_rc move_back(struct cs_attempt *a, struct cs_store *s, int64_t now, struct cs_err *e)
+static enum cs_rc move_back(struct cs_attempt *a, struct cs_store *s, struct cs_err *e)
 {
 	const int64_t tries = a->k->row.attempts;
 	const int64_t delay = tries > 2 ? BACKOFF_MAX : CS_SECOND << tries;
@@ -277,7 +276,7 @@ static enum cs_rc move_back(struct cs_attempt *a, struct cs_store *s, int64_t no
 		.to = CS_ST_APPROVED,
 		.revision = a->revision,
 		.new_revision = cs_store_next_seq(s) - 1, /* the last outcome's event */
-		.next_attempt = now + (delay < BACKOFF_MAX ? delay : BACKOFF_MAX),
+		.next_attempt = cs_clock_now() + (delay < BACKOFF_MAX ? delay : BACKOFF_MAX),
 	};
 
 	atomic_store(&a->core->revision, change.new_revision);
@@ -285,7 +284,7 @@ static enum cs_rc move_back(struct cs_attempt *a, struct cs_store *s, int64_t no
 }
 
 /** The attempt is over: the artifacts' states decide what the request becomes. */
-static enum cs_rc conclude(struct cs_attempt *a, struct cs_store *s, int64_t now, struct cs_err *e)
+static enum cs_rc conclude(struct cs_attempt *a, struct cs_store *s, struct cs_err *e)
 {
 	struct cs_artifact_row rows[CS_ARTIFACTS_MAX];
 	struct cs_move m = {
@@ -294,7 +293,6 @@ static enum cs_rc conclude(struct cs_attempt *a, struct cs_store *s, int64_t now
 		.from = CS_ST_SIGNING,
 		.revision = a->revision,
 		.actor = "daemon",
-		.now = now,
 	};
 	size_t count = 0, done = 0;
 	enum cs_rc rc;
@@ -311,22 +309,21 @@ static enum cs_rc conclude(struct cs_attempt *a, struct cs_store *s, int64_t now
 					   "the signer gave no answer twice; see sign.unknown", e);
 		done += rows[i].state == CS_AS_SIGNED;
 	}
-	return done == count ? move_signed(a, s, &m, e) : move_back(a, s, now, e);
+	return done == count ? move_signed(a, s, &m, e) : move_back(a, s, e);
 }
 
 static enum cs_rc settle_run(struct cs_core *c, struct cs_store *s, void *arg, struct cs_err *e)
 {
 	const struct settle *x = arg;
-	const int64_t now = cs_clock_now();
 	struct cs_buf detail;
 	enum cs_rc rc = CS_OK;
 
 	(void)c;
 	cs_buf_init(&detail, CS_SIG_MAX * 2);
 	for (size_t i = 0; rc == CS_OK && i < x->count; i++)
-		rc = write_outcome(x->a, s, &x->outcomes[i], now, &detail, e);
+		rc = write_outcome(x->a, s, &x->outcomes[i], &detail, e);
 	if (rc == CS_OK && x->a->open == x->count)
-		rc = conclude(x->a, s, now, e);
+		rc = conclude(x->a, s, e);
 	cs_buf_done(&detail);
 	return rc;
 }

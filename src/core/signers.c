@@ -3,6 +3,7 @@
  * The watcher: asks every signer how it is, so that readiness is known and its loss, return and
  * self-tests are events.
  */
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -77,8 +78,8 @@ static void look(struct cs_core *c, size_t i)
 		compare(c, i, &hello, &e);
 	now.ok = e.rc == CS_OK;
 	now.selftest_time = rc == CS_OK ? health.selftest_time : c->seen[i].selftest_time;
-	cs_err_set(&e, CS_E_UNAVAILABLE, "%.*s", CS_REASON_MAX, now.ok ? "" : e.msg);
-	memcpy(now.message, e.msg, strlen(e.msg) + 1);
+	if (!now.ok)
+		(void)snprintf(now.message, sizeof(now.message), "%.*s", CS_REASON_MAX, e.msg);
 
 	pthread_mutex_lock(&c->lock);
 	before = c->seen[i];

@@ -45,14 +45,15 @@ static enum cs_rc find_replay(struct submit *x, struct cs_store *s, struct cs_er
 	return rc;
 }
 
-static enum cs_rc record_denial(struct submit *x, struct cs_store *s, struct cs_err *e)
+static enum cs_rc record_denial(struct cs_core *c, struct submit *x, struct cs_store *s,
+				struct cs_err *e)
 {
 	struct cs_buf detail;
 	enum cs_rc rc;
 
 	cs_buf_init(&detail, 4096);
 	cs_detail_denied(&detail, &x->fingerprint, x->verdict.reason, x->verdict.rule);
-	rc = cs_core_note(s, CS_EV_REQUEST_DENIED, x->who->principal->name, "", &detail, x->now, e);
+	rc = cs_core_note(c, s, CS_EV_REQUEST_DENIED, x->who->principal->name, "", &detail, e);
 	cs_buf_done(&detail);
 	return rc;
 }
@@ -86,7 +87,7 @@ static enum cs_rc record_request(struct cs_core *c, struct submit *x, struct cs_
 	row->revision = cs_store_next_seq(s);
 	cs_buf_init(&detail, 2 * CS_DOCUMENT_MAX);
 	cs_detail_created(&detail, cs_buf_bytes(&row->document), row->state);
-	rc = cs_core_note(s, CS_EV_REQUEST_CREATED, row->principal, row->id, &detail, x->now, e);
+	rc = cs_core_note(c, s, CS_EV_REQUEST_CREATED, row->principal, row->id, &detail, e);
 	if (rc == CS_OK)
 		rc = cs_store_request_insert(s, row, &x->k->doc, e);
 	if (rc == CS_OK && x->idempotency_key)
@@ -110,7 +111,7 @@ static enum cs_rc submit_run(struct cs_core *c, struct cs_store *s, void *arg, s
 	if (rc != CS_OK || x->replay[0])
 		return rc;
 	if (x->verdict.judgement == CS_JUDGE_DENY)
-		return record_denial(x, s, e);
+		return record_denial(c, x, s, e);
 	rc = cs_core_policy_is(c, x->k->policy, e);
 	if (rc == CS_OK)
 		rc = admit(c, x, s, e);

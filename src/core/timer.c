@@ -60,24 +60,19 @@ static void schedule_due(struct cs_core *c)
 		cs_core_schedule(c, ids[i]);
 }
 
-/** The wall clock against the monotonic one; a difference of a second or more since the last look
- * is an event. */
+static enum cs_rc nothing_run(struct cs_core *c, struct cs_store *s, void *arg, struct cs_err *e)
+{
+	(void)c, (void)s, (void)arg, (void)e;
+	return CS_OK;
+}
+
+/** The writer notes a jump before the next event; an idle daemon shall not wait for one. */
 static void watch_clock(struct cs_core *c, int64_t *offset)
 {
-	const int64_t now = cs_clock_now() - cs_clock_mono();
-	const int64_t jump = now - *offset;
-	struct cs_buf detail;
 	struct cs_err e = { 0 };
 
-	*offset = now;
-	if (jump < CS_SECOND && jump > -CS_SECOND)
-		return;
-	cs_log(CS_LOG_WARN, "clock-jump", "the clock was set by %lld us", (long long)jump);
-	cs_buf_init(&detail, 256);
-	cs_detail_clock_jump(&detail, jump);
-	if (cs_core_log_event(c, CS_EV_CLOCK_JUMP, "daemon", &detail, &e) != CS_OK)
+	if (cs_event_clock_jumped(offset) && cs_writer_run(c, nothing_run, NULL, &e) != CS_OK)
 		cs_log(CS_LOG_ERROR, "clock-jump", "not recorded: %s", e.msg);
-	cs_buf_done(&detail);
 }
 
 static void watch_disk(struct cs_core *c)

@@ -38,18 +38,21 @@ static enum cs_rc run_one(struct cs_writer *w, struct cs_command *cmd, struct cs
 static enum cs_rc run_batch(struct cs_writer *w, struct cs_command **batch, size_t count,
 			    struct cs_err *e)
 {
+	const struct cs_event_clock clock = w->core->clock;
 	enum cs_rc rc = cs_store_begin(w->store, e);
 
 	if (rc != CS_OK)
 		return rc;
-	for (size_t i = 0; i < count; i++) {
+	rc = cs_event_clock_check(w->core, w->store, e);
+	for (size_t i = 0; rc == CS_OK && i < count; i++)
 		rc = run_one(w, batch[i], e);
-		if (rc != CS_OK) {
-			cs_store_rollback(w->store);
-			return rc;
-		}
-	}
-	return cs_store_commit(w->store, e);
+	if (rc == CS_OK)
+		rc = cs_store_commit(w->store, e);
+	else
+		cs_store_rollback(w->store);
+	if (rc != CS_OK)
+		w->core->clock = clock; /* with the events that were not written */
+	return rc;
 }
 
 /** The disk did not take what callers may be told: nobody is told anything any more. */

@@ -28,7 +28,7 @@ static struct cs_pk *public_key(const char *name)
 static void fill_token(struct cs_token *t, const char *name, enum cs_env environment)
 {
 	copy(t->name, sizeof(t->name), name);
-	copy(t->serial, sizeof(t->serial), "0123456789abcdef");
+	(void)snprintf(t->serial, sizeof(t->serial), "0123456789ab%.4s", name);
 	(void)snprintf(t->label, sizeof(t->label), "%.32s token", name);
 	t->environment = environment;
 	t->software_token = true;

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The times of events: the wall clock, but never before the event before. A jump of a second or
+ * more is an event itself; after a smaller step back the last time is repeated until the clock has
+ * caught up.
+ */
+#include <string.h>
+
+#include "base/log.h"
+#include "core/internal.h"
+
+#define JUMP CS_SECOND
+
+static int64_t offset_now(void)
+{
+	return cs_clock_now() - cs_clock_mono();
+}
+
+static bool is_jump(int64_t us)
+{
+	return us >= JUMP || us <= -JUMP;
+}
+
+static enum cs_rc note_jump(struct cs_core *c, struct cs_store *s, int64_t jump, struct cs_err *e)
+{
+	struct cs_buf detail;
+	enum cs_rc rc;
+
+	cs_log(CS_LOG_WARN, "clock-jump", "the clock was set by %lld us", (long long)jump);
+	c->clock.last = 0; /* from here on time counts anew */
+	cs_buf_init(&detail, 256);
+	cs_detail_clock_jump(&detail, jump);
+	rc = cs_core_note(c, s, CS_EV_CLOCK_JUMP, "daemon", "", &detail, e);
+	cs_buf_done(&detail);
+	return rc;
+}
+
+/** Time of the last event of the log; 0 when it is empty. */
+static enum cs_rc last_time(struct cs_store *s, int64_t *timep, struct cs_err *e)
+{
+	struct cs_log_ref log;
+	struct cs_event ev = { 0 };
+	struct cs_buf bytes;
+	json_t *root = NULL;
+	int64_t next = 0;
+	enum cs_rc rc = cs_store_log(s, &log, e);
+
+	*timep = 0;
+	if (rc != CS_OK || log.size == 0)
+		return rc;
+	cs_buf_init(&bytes, CS_EVENT_MAX + 1);
+	rc = cs_store_events(s, log.size, log.size, CS_EVENT_MAX, &bytes, &next, e);
+	if (rc == CS_OK)
+		rc = cs_event_parse((struct cs_bytes){ bytes.data, bytes.len - 1 }, &ev, &root, e);
+	if (rc == CS_OK)
+		*timep = ev.time;
+	json_decref(root);
+	cs_buf_done(&bytes);
+	return rc;
+}
+
+enum cs_rc cs_event_clock_start(struct cs_core *c, struct cs_store *s, struct cs_err *e)
+{
+	int64_t ahead;
+	enum cs_rc rc = last_time(s, &c->clock.last, e);
+
+	if (rc != CS_OK)
+		return rc;
+	c->clock.offset = offset_now();
+	ahead = c->clock.last - cs_clock_now();
+	return ahead >= JUMP ? note_jump(c, s, -ahead, e) : CS_OK;
+}
+
+enum cs_rc cs_event_clock_check(struct cs_core *c, struct cs_store *s, struct cs_err *e)
+{
+	const int64_t offset = offset_now();
+	const int64_t jump = offset - c->clock.offset;
+
+	c->clock.offset = offset;
+	return is_jump(jump) ? note_jump(c, s, jump, e) : CS_OK;
+}
+
+int64_t cs_event_clock_now(struct cs_core *c)
+{
+	const int64_t now = cs_clock_now();
+
+	if (now > c->clock.last)
+		c->clock.last = now;
+	return c->clock.last;
+}
+
+bool cs_event_clock_jumped(int64_t *offset)
+{
+	const int64_t now = offset_now();
+	const bool jumped = is_jump(now - *offset);
+
+	*offset = now;
+	return jumped;
+}
