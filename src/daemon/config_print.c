@@ -105,10 +105,26 @@ static const char *argument(enum cs_yaml_type type)
 				      : "text";
 }
 
+/** The item's head and its doc; mdoc wants every sentence on a line of its own. */
+static void describe_head(struct cs_buf *out, const char *key, const char *value, const char *doc)
+{
+	cs_buf_addf(out, ".It Cm %s : Ar %s\n", key, value);
+	for (; *doc; doc++) {
+		bool ends = doc[0] == '.' && doc[1] == ' ';
+
+		cs_buf_add_char(out, *doc);
+		if (ends) {
+			cs_buf_add_char(out, '\n');
+			doc++; /* the space */
+		}
+	}
+	cs_buf_add_char(out, '\n');
+}
+
 static void describe_string(struct cs_buf *out, const char *key, enum cs_yaml_type type,
 			    bool required, const char *def, const char *doc)
 {
-	cs_buf_addf(out, ".It Cm %s : Ar %s\n%s\n", key, argument(type), doc);
+	describe_head(out, key, argument(type), doc);
 	if (required)
 		cs_buf_add_str(out, "Required.\n");
 	else if (def)
@@ -118,7 +134,7 @@ static void describe_string(struct cs_buf *out, const char *key, enum cs_yaml_ty
 static void describe_number(struct cs_buf *out, const char *key, enum cs_yaml_type type, int64_t lo,
 			    int64_t hi, int64_t def, const char *doc)
 {
-	cs_buf_addf(out, ".It Cm %s : Ar %s\n%s\n", key, argument(type), doc);
+	describe_head(out, key, argument(type), doc);
 	print_number(out, type, lo);
 	cs_buf_add_str(out, " to ");
 	print_number(out, type, hi);
@@ -130,7 +146,8 @@ static void describe_number(struct cs_buf *out, const char *key, enum cs_yaml_ty
 static void describe_choice(struct cs_buf *out, const char *key, const char *const *choices,
 			    int def, const char *doc)
 {
-	cs_buf_addf(out, ".It Cm %s : Ar choice\n%s\nOne of\n", key, doc);
+	describe_head(out, key, "choice", doc);
+	cs_buf_add_str(out, "One of\n");
 	for (size_t i = 0; choices[i]; i++)
 		cs_buf_addf(out, ".Ql %s%s\n", choices[i], choices[i + 1] ? " ," : " .");
 	cs_buf_addf(out, "Default:\n.Ql %s .\n", choices[def]);
@@ -142,9 +159,9 @@ static void describe_choice(struct cs_buf *out, const char *key, const char *con
 	describe_number(out, (key), (type), (lo), (hi), (def), (doc));
 #define S_CHOICE(field, key, choices, def, doc) \
 	describe_choice(out, (key), (choices), (def), (doc));
-#define S_LIST(field, key, max, doc)                                                            \
-	cs_buf_addf(out, ".It Cm %s : Ar list\n%s\nRequired, 1 to %d entries.\n", (key), (doc), \
-		    (max));                                                                     \
+#define S_LIST(field, key, max, doc)                             \
+	describe_head(out, (key), "list", (doc));                \
+	cs_buf_addf(out, "Required, 1 to %d entries.\n", (max)); \
 	describe_##field(out);
 
 static void describe_signers(struct cs_buf *out)
