@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Write tests/vectors/decision: an image, a policy, a request, two approvals and the signature.
+"""Write tests/vectors/decision: an image, a policy, a request, two approvals and the signature, and show
+some of them in section 14 of docs/PROTOCOL.decision.
 
 Independent of the C code: canonical JSON and DSSE as docs/PROTOCOL.decision describes them, signatures
 by Python's cryptography package with the keys of tests/keys. Run by hand, in the source directory, when
@@ -16,6 +17,9 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 TESTS = Path(__file__).resolve().parent.parent
 OUT = TESTS / "vectors" / "decision"
+PROTOCOL = TESTS.parent / "docs" / "PROTOCOL.decision"
+SHOWN = ("request.json", "approver2.payload.json", "approver2.envelope.json")
+WIDTH = 96
 INSTANCE = "acme"
 COMMENT = "compared with the build server's image"
 
@@ -150,6 +154,25 @@ def make_decision(request, minute, comment):
     return canonical(payload)
 
 
+def wrapped(text):
+    """Lines of at most WIDTH, ended after a comma where there is one."""
+    while len(text) > WIDTH:
+        end = text.rfind(",", WIDTH // 6, WIDTH) + 1 or WIDTH
+        yield text[:end]
+        text = text[end:]
+    yield text
+
+
+def show(files):
+    """Put the vectors of SHOWN at the end of the document, in place of those that are there."""
+    text = PROTOCOL.read_text(encoding="utf-8")
+    text = text[:text.index(f"\n{SHOWN[0]}, ")]
+    for name in SHOWN:
+        lines = "".join(f"    {line}\n" for line in wrapped(files[name].decode()))
+        text += f"\n{name}, {len(files[name])} bytes, SHA-256\n    {sha256(files[name])}\n\n{lines}"
+    PROTOCOL.write_text(text, encoding="utf-8")
+
+
 def main():
     key = private_key("p-384")
     image = b"firmware image of the test vectors\n"
@@ -165,6 +188,7 @@ def main():
     files["sha256"] = "".join(f"{sha256(data)}  {name}\n" for name, data in sorted(files.items())).encode()
     for name, data in files.items():
         (OUT / name).write_bytes(data)
+    show(files)
 
 
 main()
