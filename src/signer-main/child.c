@@ -33,8 +33,7 @@ static enum cs_rc take_signals(sigset_t *wait_mask, struct cs_err *e)
 
 	sigemptyset(wait_mask);
 	if (sigaction(SIGTERM, &term, NULL) != 0 || sigaction(SIGINT, &ignore, NULL) != 0 ||
-	    sigaction(SIGHUP, &ignore, NULL) != 0 || sigaction(SIGPIPE, &ignore, NULL) != 0 ||
-	    prctl(PR_SET_PDEATHSIG, SIGTERM) != 0)
+	    sigaction(SIGHUP, &ignore, NULL) != 0 || prctl(PR_SET_PDEATHSIG, SIGTERM) != 0)
 		return CS_FAIL(e, CS_E_INTERNAL, "signals: %s", strerror(errno));
 	return CS_OK;
 }

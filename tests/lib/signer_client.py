@@ -80,7 +80,10 @@ class Connection:
     def exactly(self, size):
         data = b""
         while len(data) < size:
-            part = self.socket.recv(size - len(data))
+            try:
+                part = self.socket.recv(size - len(data))
+            except ConnectionError:
+                part = b""
             if not part:
                 raise Closed()
             data += part
@@ -91,7 +94,10 @@ class Connection:
         return kind, self.exactly(size - 1)
 
     def send(self, kind, body=b""):
-        self.socket.sendall(struct.pack(">IB", len(body) + 1, kind) + body)
+        try:
+            self.socket.sendall(struct.pack(">IB", len(body) + 1, kind) + body)
+        except ConnectionError:
+            pass  # the answer that it sent before it closed can still be read
 
     def exchange(self, kind, body=b""):
         """Send a frame; every frame up to DONE."""

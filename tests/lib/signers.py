@@ -16,6 +16,7 @@ from signer_client import Connection
 
 FORMATS = {"rsa-3072": ("rsa-pss", "sha256"), "rsa-4096": ("rsa-pkcs1", "sha512"), "p-256": ("ecdsa", "sha256"),
            "p-384": ("ecdsa", "sha384"), "ed25519": ("ed25519-digest", "sha256")}
+SHIM = Path(os.environ.get("CS_BUILDDIR", ".")) / "tests/lib/.libs/p11_shim.so"
 SIGNER_UID = 64123  # who signs when the test is root
 
 
@@ -63,10 +64,13 @@ def to_yaml(value, indent=0):
 
 
 class Signer:
-    """A signer with a copy of a pristine token. Stops when the `with` block ends."""
+    """A signer with a copy of a pristine token. Stops when the `with` block ends.
+
+    With shim=True tests/lib/p11_shim.c stands in front of the module; see rules() and calls().
+    """
 
     def __init__(self, token, value, environment="dev", children=1, module=None, options=(), env=None,
-                 start=True, separate=True, peer_user=None):
+                 start=True, separate=True, peer_user=None, shim=False):
         self.directory = Path(tempfile.mkdtemp(prefix="cs", dir="/tmp"))
         self.directory.chmod(0o755)
         self.token = token.copy(self.directory / "hsm")
@@ -84,15 +88,40 @@ class Signer:
         self.user = SIGNER_UID if separate and os.geteuid() == 0 else None
         self.peer_user = os.geteuid() if peer_user is None else peer_user
         self.process = None
+        if shim:
+            self.put_shim()
         self.write_policy(value)
         self.own()
         if start:
             self.start()
 
+    def put_shim(self):
+        self.rules_file = self.directory / "rules"
+        self.calls_file = self.directory / "calls"
+        for path in (self.rules_file, self.calls_file):
+            path.touch()
+            path.chmod(0o666)
+        self.env.update(CS_SHIM_MODULE=str(self.module), CS_SHIM_RULES=str(self.rules_file),
+                        CS_SHIM_CALLS=str(self.calls_file))
+        self.module = SHIM
+
+    def rules(self, *lines):
+        """What goes wrong from now on; p11_shim.c has the words."""
+        fresh = self.directory / "rules.new"
+        fresh.write_text("".join(line + "\n" for line in lines))
+        fresh.chmod(0o666)
+        fresh.replace(self.rules_file)
+
+    def calls(self, function):
+        """Return values of every call of a function so far, in all processes."""
+        return [int(line.split()[2]) for line in self.calls_file.read_text().splitlines()
+                if line.split()[1] == function]
+
     def own(self):
         """Hand the token and the state to the signer's user, and to nobody else."""
         if self.user is None:
             return
+        os.chown(self.directory, self.user, -1)  # the socket is made here
         for top in (self.token.directory, self.state):
             for root, _, files in os.walk(top):
                 os.chown(root, self.user, self.user)
@@ -113,6 +142,10 @@ class Signer:
         words = [word for name, value in options.items() if name not in without for word in (name, value)]
         return [str(word) for word in (softhsm.SIGNER, *words, *self.options, *more)]
 
+    def check(self, *more):
+        """--check: (exit status, output)."""
+        return self.run("--check", *more, without=("--socket", "--peer-user"))
+
     def run(self, *more, without=()):
         """Run it to its end: (exit status, standard error)."""
         done = subprocess.run(self.command(*more, without=without), env=self.environ(), timeout=60, text=True,
@@ -126,8 +159,6 @@ class Signer:
         return {} if self.user is None else {"user": self.user, "group": self.user, "extra_groups": []}
 
     def start(self, wait=True):
-        if self.user is not None:
-            os.chown(self.directory, self.user, -1)  # the socket is made here
         with open(self.log_file, "ab") as log:
             self.process = subprocess.Popen(self.command(), env=self.environ(), stdin=subprocess.DEVNULL,
                                             stdout=log, stderr=log, **self.as_user())
