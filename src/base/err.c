@@ -53,14 +53,17 @@ static void clean(char *msg)
 
 enum cs_rc cs_err_vset(struct cs_err *e, enum cs_rc rc, const char *fmt, va_list ap)
 {
+	char msg[CS_ERR_MSG_MAX]; /* not in place: an argument may be the message so far */
+
 	assert(rc != CS_OK);
 
 	if (!e)
 		return rc;
 	e->rc = rc;
-	if (vsnprintf(e->msg, sizeof(e->msg), fmt, ap) < 0)
-		e->msg[0] = '\0';
-	clean(e->msg);
+	if (vsnprintf(msg, sizeof(msg), fmt, ap) < 0)
+		msg[0] = '\0';
+	clean(msg);
+	memcpy(e->msg, msg, strlen(msg) + 1);
 	return rc;
 }
 

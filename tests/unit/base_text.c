@@ -65,12 +65,23 @@ START_TEST(a_prefix_keeps_code_and_cause)
 }
 END_TEST
 
+START_TEST(a_message_may_be_made_of_itself)
+{
+	struct cs_err e = { 0 };
+
+	ck_assert_int_eq(CS_FAIL(&e, CS_E_IO, "/etc/x: no such file"), CS_E_IO);
+	ck_assert_int_eq(CS_FAIL(&e, CS_E_CONFIG, "%s!", e.msg), CS_E_CONFIG);
+	ck_assert_str_eq(e.msg, "/etc/x: no such file!");
+}
+END_TEST
+
 void add_err_tests(TCase *tc)
 {
 	tcase_add_test(tc, every_code_has_a_name_of_its_own);
 	tcase_add_test(tc, a_message_is_one_clean_line);
 	tcase_add_test(tc, a_long_message_is_cut_between_characters);
 	tcase_add_test(tc, a_prefix_keeps_code_and_cause);
+	tcase_add_test(tc, a_message_may_be_made_of_itself);
 }
 
 /* --- buf.h */
