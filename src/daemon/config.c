@@ -228,28 +228,38 @@ static char *directory_of(const char *path, struct cs_problems *p)
 	char *directory = text ? realpath(dirname(text), NULL) : NULL;
 
 	if (!directory)
-		cs_problem_add(p, 0, 0, "the directory of %s cannot be found", path);
+		cs_problem_add(p, 0, 0, "its directory cannot be found");
 	free(text);
 	return directory;
+}
+
+void cs_config_read(const char *path, struct cs_buf *out, struct cs_problems *p)
+{
+	size_t len = strlen(path);
+	struct cs_err e = { 0 };
+
+	if (cs_file_read(path, out, &e) == CS_OK)
+		return;
+	/* the list of problems names the file already, and so does the error */
+	if (strncmp(e.msg, path, len) == 0 && strncmp(e.msg + len, ": ", 2) == 0)
+		cs_problem_add(p, 0, 0, "%s", e.msg + len + 2);
+	else
+		cs_problem_add(p, 0, 0, "%s", e.msg);
 }
 
 struct cs_config *cs_config_load(const char *path, struct cs_problems *p)
 {
 	struct cs_config *c = NULL;
-	struct cs_err e = { 0 };
+	size_t before = p->count;
 	struct cs_buf text;
 	char *directory;
 
 	cs_buf_init(&text, FILE_MAX);
 	directory = directory_of(path, p);
-	if (!directory)
-		goto out;
-	if (cs_file_read(path, &text, &e) != CS_OK) {
-		cs_problem_add(p, 0, 0, "%s", e.msg);
-		goto out;
-	}
-	c = cs_config_parse(cs_buf_bytes(&text), directory, p);
-out:
+	if (directory)
+		cs_config_read(path, &text, p);
+	if (p->count == before)
+		c = cs_config_parse(cs_buf_bytes(&text), directory, p);
 	free(directory);
 	cs_buf_done(&text);
 	return c;

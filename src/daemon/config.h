@@ -103,6 +103,9 @@ struct cs_config {
 /** "error", "warning", "info", "debug", NULL: in the order of enum cs_log_level. */
 extern const char *const cs_config_log_levels[];
 
+/** Append the bytes of any of the three files. Why it cannot be read becomes a problem in p, which
+ * carries the file's name. */
+void cs_config_read(const char *path, struct cs_buf *out, struct cs_problems *p);
 /** Read a file. NULL when it added problems to p, whose name for the file is the caller's. */
 struct cs_config *cs_config_load(const char *path, struct cs_problems *p);
 /**

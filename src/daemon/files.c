@@ -8,7 +8,6 @@
 
 #include <string.h>
 
-#include "base/file.h"
 #include "policy/load.h"
 
 void cs_files_init(struct cs_files *f)
@@ -35,20 +34,6 @@ static void settle(struct cs_problems *p, struct cs_buf *report, enum cs_rc *rc,
 	cs_problems_done(p);
 }
 
-/* The list of problems names the file already, and so does the error. */
-static void read_file(const char *path, struct cs_buf *out, struct cs_problems *p)
-{
-	size_t len = strlen(path);
-	struct cs_err e;
-
-	if (cs_file_read(path, out, &e) == CS_OK)
-		return;
-	if (strncmp(e.msg, path, len) == 0 && strncmp(e.msg + len, ": ", 2) == 0)
-		cs_problem_add(p, 0, 0, "%s", e.msg + len + 2);
-	else
-		cs_problem_add(p, 0, 0, "%s", e.msg);
-}
-
 enum cs_rc cs_files_policy(const char *path, struct cs_buf *yaml, struct cs_policy **pp,
 			   struct cs_buf *report, struct cs_err *e)
 {
@@ -56,7 +41,7 @@ enum cs_rc cs_files_policy(const char *path, struct cs_buf *yaml, struct cs_poli
 	enum cs_rc rc = CS_OK;
 
 	cs_problems_init(&p, path);
-	read_file(path, yaml, &p);
+	cs_config_read(path, yaml, &p);
 	if (p.count == 0)
 		*pp = cs_policy_load(cs_buf_bytes(yaml), &p);
 	settle(&p, report, &rc, e);
@@ -72,7 +57,7 @@ static enum cs_rc load_access(struct cs_files *f, const char *path, struct cs_bu
 
 	cs_problems_init(&p, path);
 	cs_buf_init(&yaml, CS_YAML_MAX);
-	read_file(path, &yaml, &p);
+	cs_config_read(path, &yaml, &p);
 	if (p.count == 0)
 		f->access = cs_access_load(cs_buf_bytes(&yaml), f->policy, &p);
 	cs_buf_done(&yaml);

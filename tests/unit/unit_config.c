@@ -274,9 +274,10 @@ START_TEST(files_are_read)
 	ck_assert_int_eq(strncmp(c->tls_certificate, dir, strlen(dir)), 0);
 	ck_assert_ptr_null(cs_config_load(missing, &p));
 	ck_assert_uint_eq(p.count, 1);
-	ck_assert_ptr_nonnull(strstr(p.list[0].text, missing));
+	ck_assert_str_eq(p.list[0].text, "No such file or directory");
 	ck_assert_ptr_null(cs_config_load("/nowhere/at/all.conf", &p));
 	ck_assert_uint_eq(p.count, 2);
+	ck_assert_str_eq(p.list[1].text, "its directory cannot be found");
 	cs_problems_done(&p);
 	cs_config_free(c);
 	ck_assert_int_eq(unlink(path), 0);
