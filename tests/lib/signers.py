@@ -47,15 +47,15 @@ def policy(token, environment, keys, approvers=(), version=1, **token_more):
 
 
 def to_yaml(value, indent=0):
-    """Block style; strings quoted. The files of this project take no flow style longer than its limits."""
+    """Block style; strings quoted. A value is a map, a list, or a scalar."""
     pad = "  " * indent
     lines = []
     for name, item in value.items():
         if isinstance(item, list) and item:
             lines.append(f"{pad}{name}:")
             for entry in item:
-                text = to_yaml(entry, indent + 2)
-                lines.append(f"{pad}  - " + text.lstrip())
+                text = to_yaml(entry, indent + 2).lstrip() if isinstance(entry, dict) else json.dumps(entry)
+                lines.append(f"{pad}  - {text}")
         elif isinstance(item, (list, dict)):
             lines.append(f"{pad}{name}: []")
         else:
