@@ -70,12 +70,12 @@
 	       "Least important line that is written to standard error.")
 
 /** Keys of an entry of signers. */
-#define CS_CONFIG_SIGNER(STR, NUM)                                                       \
-	STR(token, "token", CS_Y_NAME, true, NULL, "Name of the token in signing.yaml.") \
-	STR(socket, "socket", CS_Y_PATH, true, NULL, "The signer's Unix socket.")        \
-	STR(user, "user", CS_Y_NAME, false, NULL,                                        \
-	    "User that the signer must run as; without it any is accepted.")             \
-	NUM(connections, "connections", CS_Y_INT, 1, 64, 1,                              \
+#define CS_CONFIG_SIGNER(STR, NUM)                                                              \
+	STR(token, "token", CS_Y_NAME, true, NULL, "Name of the token in signing.yaml.")        \
+	STR(socket, "socket", CS_Y_PATH, true, NULL, "The signer's Unix socket.")               \
+	STR(user, "user", CS_Y_NAME, false, NULL,                                               \
+	    "User that the signer must run as, by name or number; without it any is accepted.") \
+	NUM(connections, "connections", CS_Y_INT, 1, 64, 1,                                     \
 	    "Connections to it: as many as it has processes.")
 
 #define CS_CONFIG_STR(field, key, type, required, def, doc) char *field;

@@ -20,6 +20,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/notify.h"
+#include "base/text.h"
 #include "daemon/files.h"
 #include "daemon/report.h"
 #include "http/http.h"
@@ -66,7 +67,7 @@ static enum cs_rc uid_of(const char *user, int64_t *uidp, struct cs_err *e)
 	const struct passwd *entry;
 
 	*uidp = -1;
-	if (!user)
+	if (!user || cs_text_to_int(user, 0, UINT32_MAX - 1, uidp)) /* a number needs no account */
 		return CS_OK;
 	errno = 0;
 	entry = getpwnam(user);
