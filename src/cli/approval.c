@@ -55,6 +55,17 @@ out:
 	return rc;
 }
 
+enum cs_rc cs_approval_of(EVP_PKEY *key, struct cs_approval *out, struct cs_err *e)
+{
+	enum cs_rc rc = public_half(key, &out->pk, e);
+
+	if (rc)
+		return rc;
+	EVP_PKEY_up_ref(key);
+	out->key = key;
+	return CS_OK;
+}
+
 void cs_approval_done(struct cs_approval *a)
 {
 	EVP_PKEY_free(a->key);

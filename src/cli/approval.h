@@ -18,6 +18,8 @@ struct cs_approval {
 /** Load the profile's approval key: a PEM file or a pkcs11: URI. */
 enum cs_rc cs_approval_open(const struct cs_cli *cli, struct cs_approval *out,
 			    struct cs_err *e) CS_MUST_CHECK;
+/** A key that is at hand; a reference is taken. */
+enum cs_rc cs_approval_of(EVP_PKEY *key, struct cs_approval *out, struct cs_err *e) CS_MUST_CHECK;
 void cs_approval_done(struct cs_approval *a);
 
 /** Append a DSSE envelope with our signature, which was verified. */

@@ -138,6 +138,20 @@ static const struct cs_option keys_options[] = {
 	NAME("pem", pem, "NAME", "Print the public key of this one."),
 };
 
+static const char *const separations[] = { "auto", "yes", "no", NULL };
+
+static const struct cs_option enroll_options[] = {
+	NAME("instance", instance, "NAME", "The instance of signing.yaml that the record is for."),
+};
+static const struct cs_option init_options[] = {
+	CHOICE("user-separation", user_separation, separations, "HOW",
+	       "auto (a user for each process under root), yes or no."),
+	NUMBER("port", port, 1, 65535, "PORT", "Of the daemon, on loopback; 8443."),
+	FILE_OPTION("module", 0, module, "FILE", "SoftHSM's PKCS#11 module."),
+	FILE_OPTION("program-dir", 0, program_dir, "DIR",
+		    "Where countersignd and countersign-signer are."),
+};
+
 #define MUST(n) (n), (n)
 #define ONLINE false
 
@@ -166,6 +180,10 @@ const struct cs_command cs_commands[] = {
 	  "List the signing keys that we may see.", cs_cmd_keys },
 	{ "status", "", MUST(0), ONLINE, NO_OPTIONS, "Is the server ready, and what is not?",
 	  cs_cmd_status },
+	{ "enroll", "", MUST(0), ONLINE, TABLE(enroll_options),
+	  "Prove that an approval key is ours, for signing.yaml.", cs_cmd_enroll },
+	{ "init", "DIR", MUST(1), true, TABLE(init_options),
+	  "Make a development instance in a new directory.", cs_cmd_init },
 	{ "completion", "", MUST(0), true, NO_OPTIONS, "Print the bash completion.",
 	  cs_cmd_completion },
 };

@@ -183,16 +183,15 @@ static enum countersign_code hand_over(struct cs_exchange_reply *reply,
 {
 	struct countersign_error problem;
 	struct cs_err err;
-	char *data;
+	size_t len;
 
 	cs_buf_add(&reply->body, "", 1); /* so that there is storage even for nothing */
 	if (cs_buf_ok(&reply->body, "answer", &err))
 		return fail(&err, e);
 	out->http_status = (int)reply->status;
 	out->replay = reply->replay;
-	out->len = reply->body.len - 1;
-	data = (char *)cs_buf_steal(&reply->body, NULL);
-	out->data = data;
+	out->data = (char *)cs_buf_steal(&reply->body, &len);
+	out->len = len - 1;
 	if (reply->status >= 200 && reply->status <= 299)
 		return COUNTERSIGN_OK;
 	cs_answer_problem(reply->status, (struct cs_bytes){ (const uint8_t *)out->data, out->len },
