@@ -145,10 +145,11 @@ static enum cs_rc check_record(const struct cs_options *o, const struct cs_polic
 	if (rc == CS_OK)
 		rc = compare(p, root, e);
 	if (rc != CS_OK && rc != CS_E_CONFIG)
-		rc = CS_FAIL(e, CS_E_CORRUPT,
-			     "%s cannot be read; restore it, or remove it when the policy in force is "
-			     "certainly the newest",
-			     path);
+		rc = CS_FAIL(
+			e, CS_E_CORRUPT,
+			"%s cannot be read; restore it, or remove it when the policy in force is "
+			"certainly the newest",
+			path);
 out:
 	json_decref(root);
 	cs_buf_done(&in);

@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Tests of signer/client against a signer that follows a script: what the caller hears, and whether
+ * anything may have left.
+ */
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "signer/client.h"
+#include "unit/unit_signer.h"
+
+#define TIMEOUT_US (CS_SECOND / 5)
+#define PLENTY (20 * CS_SECOND)
+#define CONNECTIONS_MAX 4
+
+/*
+ * One letter a step of the fake signer:
+ *   h HELLO   p of another policy   t of another token   v of a newer protocol
+ *   ? wait for a frame   0 1 RESULT of that artifact   d DONE   a HEALTH   e ERROR   c half a
+ * RESULT . hang until the peer closes; the end of a script closes the connection
+ */
+static const char *scripts[CONNECTIONS_MAX];
+static char dir[64];
+static char path[96];
+static int listen_fd;
+static pthread_t server;
+
+static void send_body(int fd, enum cs_signer_msg type, const struct cs_buf *body)
+{
+	struct cs_err e = { 0 };
+
+	/* a client that has left already is the client's business */
+	(void)!cs_frame_send(fd, (uint8_t)type, cs_buf_bytes(body), cs_clock_mono() + PLENTY, &e);
+}
+
+static void say_hello(int fd, char step)
+{
+	struct cs_signer_hello hello = sample_hello;
+	struct cs_buf body;
+
+	if (step == 'p')
+		hello.policy_digest.b[0] ^= 1;
+	if (step == 't')
+		hello.token[0] = 'x';
+	if (step == 'v')
+		hello.protocol = CS_SIGNER_PROTOCOL + 1;
+	cs_buf_init(&body, 4096);
+	cs_signer_hello_write(&hello, &body);
+	send_body(fd, CS_MSG_HELLO, &body);
+	cs_buf_done(&body);
+}
+
+static void wait_frame(int fd)
+{
+	struct cs_buf body;
+	struct cs_err e = { 0 };
+	uint8_t type;
+
+	cs_buf_init(&body, CS_FRAME_MAX);
+	(void)!cs_frame_recv(fd, &type, &body, cs_clock_mono() + PLENTY, &e);
+	cs_buf_done(&body);
+}
+
+static void answer(int fd, char step)
+{
+	static const struct cs_signer_health health = { .keys = 2,
+							.failed = 1,
+							.message = "a key" };
+	struct cs_signer_result result = sample_result(step == '1');
+	struct cs_buf body;
+
+	cs_buf_init(&body, 4096);
+	switch (step) {
+	case '0':
+	case '1':
+		cs_signer_result_write(&result, &body);
+		send_body(fd, CS_MSG_RESULT, &body);
+		break;
+	case 'd': send_body(fd, CS_MSG_DONE, &body); break;
+	case 'a':
+		cs_signer_health_write(&health, &body);
+		send_body(fd, CS_MSG_HEALTH, &body);
+		break;
+	case 'e':
+		cs_buf_add_str(&body, "no such frame");
+		send_body(fd, CS_MSG_ERROR, &body);
+		break;
+	default: cs_buf_add(&body, "\0\0\0\x20\x03\0\0", 7); (void)!write(fd, body.data, body.len);
+	}
+	cs_buf_done(&body);
+}
+
+static void play(int fd, const char *script)
+{
+	char byte;
+
+	for (; *script != '\0'; script++) {
+		if (strchr("hptv", *script))
+			say_hello(fd, *script);
+		else if (*script == '?')
+			wait_frame(fd);
+		else if (*script == '.')
+			(void)!read(fd, &byte, 1);
+		else
+			answer(fd, *script);
+	}
+	close(fd);
+}
+
+static void *serve(void *unused)
+{
+	size_t i;
+
+	for (i = 0; i < CONNECTIONS_MAX && scripts[i]; i++) {
+		int fd = accept(listen_fd, NULL, NULL);
+
+		if (fd < 0)
+			break;
+		play(fd, scripts[i]);
+	}
+	return unused;
+}
+
+static void start_server(const char *first, const char *second)
+{
+	struct cs_err e = { 0 };
+
+	memset(scripts, 0, sizeof(scripts));
+	scripts[0] = first;
+	scripts[1] = second;
+	ck_assert_int_eq(cs_unix_listen(path, 0600, &listen_fd, &e), CS_OK);
+	ck_assert_int_eq(pthread_create(&server, NULL, serve, NULL), 0);
+}
+
+static void stop_server(void)
+{
+	pthread_join(server, NULL);
+	close(listen_fd);
+	unlink(path);
+}
+
+static void setup(void)
+{
+	snprintf(dir, sizeof(dir), "/tmp/cs-signer-XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/s", dir);
+}
+
+static void teardown(void)
+{
+	ck_assert_int_eq(rmdir(dir), 0);
+}
+
+static struct cs_signer *new_client(int64_t peer_uid)
+{
+	const struct cs_signer_config config = { "prod", path, 1, TIMEOUT_US, peer_uid };
+	struct cs_signer *s = NULL;
+	struct cs_err e = { 0 };
+
+	ck_assert_int_eq(cs_signer_new(&config, &s, &e), CS_OK);
+	return s;
+}
+
+static void count_result(void *arg, const struct cs_signer_result *result)
+{
+	struct cs_signer_result sample = sample_result(result->index);
+
+	ck_assert(cs_bytes_equal(result->raw, sample.raw));
+	++*(int *)arg;
+}
+
+static enum cs_rc sign(struct cs_signer *s, size_t artifacts, int *results, bool *sent,
+		       struct cs_err *e)
+{
+	struct cs_signer_sign request = { .document = cs_bytes_of("{}"),
+					  .artifact_count = artifacts };
+	size_t i;
+
+	for (i = 0; i < artifacts; i++) {
+		request.artifacts[i].index = (uint32_t)i;
+		request.artifacts[i].attempt = 1;
+	}
+	*results = 0;
+	return cs_signer_sign(s, &request, &sample_hello.policy_digest, count_result, results, sent,
+			      e);
+}
+
+static const struct exchange {
+	const char *script;
+	size_t artifacts;
+	enum cs_rc rc;
+	bool sent;
+	int results;
+	const char *word;
+} exchanges[] = {
+	{ "h?0d.", 1, CS_OK, true, 1, "" },
+	{ "h?10d.", 2, CS_OK, true, 2, "" },
+	/* nothing has left: the caller may try again at will */
+	{ "p.", 1, CS_E_UNAVAILABLE, false, 0, "another policy" },
+	{ "t.", 1, CS_E_UNAVAILABLE, false, 0, "belongs to the signer of token xrod" },
+	{ "v.", 1, CS_E_UNAVAILABLE, false, 0, "protocol 2" },
+	{ "d.", 1, CS_E_UNAVAILABLE, false, 0, "type 4" },
+	{ "", 1, CS_E_UNAVAILABLE, false, 0, "closed" },
+	{ ".", 1, CS_E_TIMEOUT, false, 0, "prod" },
+	/* from here on a missing result is unknown */
+	{ "h?", 1, CS_E_CLOSED, true, 0, "closed" },
+	{ "h?c", 1, CS_E_CLOSED, true, 0, "closed" },
+	{ "h?0", 2, CS_E_CLOSED, true, 1, "closed" },
+	{ "h?.", 1, CS_E_TIMEOUT, true, 0, "prod" },
+	{ "h?c.", 1, CS_E_TIMEOUT, true, 0, "prod" },
+	{ "h?0.", 1, CS_E_TIMEOUT, true, 1, "prod" },
+	{ "h?1d.", 1, CS_E_INVALID, true, 0, "artifact 1, which was not asked for" },
+	{ "h?00d.", 1, CS_E_INVALID, true, 1, "artifact 0, which was not asked for" },
+	{ "h?0d.", 2, CS_E_INVALID, true, 1, "no result for artifact 1" },
+	{ "h?e.", 1, CS_E_INVALID, true, 0, "no such frame" },
+	{ "h?a.", 1, CS_E_INVALID, true, 0, "type 6" },
+};
+
+START_TEST(exchange)
+{
+	const struct exchange *row = &exchanges[_i];
+	struct cs_signer *s = new_client(-1);
+	struct cs_err e = { 0 };
+	int results;
+	bool sent;
+
+	start_server(row->script, row->rc == CS_OK ? NULL : "h?0d.");
+	ck_assert_int_eq(sign(s, row->artifacts, &results, &sent, &e), row->rc);
+	ck_assert_msg(strstr(e.msg, row->word) != NULL, "%s: %s", row->script, e.msg);
+	ck_assert_int_eq(sent, row->sent);
+	ck_assert_int_eq(results, row->results);
+	/* whatever went wrong, the next exchange has a connection of its own */
+	if (row->rc != CS_OK)
+		ck_assert_int_eq(sign(s, 1, &results, &sent, &e), CS_OK);
+	cs_signer_free(s);
+	stop_server();
+}
+END_TEST
+
+START_TEST(a_connection_serves_many_exchanges)
+{
+	struct cs_signer *s = new_client((int64_t)geteuid());
+	struct cs_signer_health health;
+	struct cs_signer_hello hello;
+	struct cs_err e = { 0 };
+	int results;
+	bool sent;
+
+	start_server("h?0d?ad?0d.", NULL);
+	ck_assert_int_eq(sign(s, 1, &results, &sent, &e), CS_OK);
+	ck_assert_int_eq(cs_signer_status(s, &hello, &health, &e), CS_OK);
+	ck_assert_str_eq(hello.serial, sample_hello.serial);
+	ck_assert(!health.ready);
+	ck_assert_str_eq(health.message, "a key");
+	ck_assert_int_eq(sign(s, 1, &results, &sent, &e), CS_OK);
+	cs_signer_free(s);
+	stop_server();
+}
+END_TEST
+
+/* A child that ended between two exchanges costs nothing. */
+START_TEST(a_closed_idle_connection_is_replaced)
+{
+	struct cs_signer *s = new_client(-1);
+	struct cs_err e = { 0 };
+	int results;
+	bool sent;
+
+	start_server("h?0d", "h?0d.");
+	ck_assert_int_eq(sign(s, 1, &results, &sent, &e), CS_OK);
+	while (access(path, F_OK) == 0 && sign(s, 1, &results, &sent, &e) != CS_OK)
+		ck_assert_msg(!sent || e.rc == CS_E_CLOSED, "%s", e.msg);
+	ck_assert_int_eq(results, 1);
+	cs_signer_free(s);
+	stop_server();
+}
+END_TEST
+
+static void ask_inside(void *arg, const struct cs_signer_result *result)
+{
+	struct cs_signer_health health;
+	struct cs_signer_hello hello;
+	struct cs_err e = { 0 };
+
+	(void)result;
+	ck_assert_int_eq(cs_signer_status(arg, &hello, &health, &e), CS_E_BUSY);
+	ck_assert_ptr_nonnull(strstr(e.msg, "no connection became free"));
+}
+
+START_TEST(a_pool_without_a_free_connection_is_busy)
+{
+	struct cs_signer *s = new_client(-1);
+	struct cs_signer_sign request = { .document = cs_bytes_of("{}"), .artifact_count = 1 };
+	struct cs_err e = { 0 };
+	bool sent;
+
+	request.artifacts[0].attempt = 1;
+	start_server("h?0d.", NULL);
+	ck_assert_int_eq(
+		cs_signer_sign(s, &request, &sample_hello.policy_digest, ask_inside, s, &sent, &e),
+		CS_OK);
+	cs_signer_free(s);
+	stop_server();
+}
+END_TEST
+
+START_TEST(nobody_listens)
+{
+	struct cs_signer *s = new_client(-1);
+	struct cs_err e = { 0 };
+	int results;
+	bool sent;
+
+	ck_assert_int_eq(sign(s, 1, &results, &sent, &e), CS_E_UNAVAILABLE);
+	ck_assert(!sent);
+	ck_assert_ptr_nonnull(strstr(e.msg, path));
+	cs_signer_free(s);
+}
+END_TEST
+
+START_TEST(a_signer_of_another_user_is_not_asked)
+{
+	struct cs_signer *s = new_client((int64_t)geteuid() + 1);
+	struct cs_err e = { 0 };
+	int results;
+	bool sent;
+
+	start_server("h.", NULL);
+	ck_assert_int_eq(sign(s, 1, &results, &sent, &e), CS_E_UNAVAILABLE);
+	ck_assert(!sent);
+	ck_assert_ptr_nonnull(strstr(e.msg, "is served by uid"));
+	cs_signer_free(s);
+	stop_server();
+}
+END_TEST
+
+START_TEST(limits_of_the_pool)
+{
+	static const int64_t bad[] = { -1, 0, 65 };
+	struct cs_signer *s = NULL;
+	struct cs_err e = { 0 };
+	size_t i;
+
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		struct cs_signer_config config = { "prod", path, bad[i], TIMEOUT_US, -1 };
+
+		ck_assert_int_eq(cs_signer_new(&config, &s, &e), CS_E_CONFIG);
+		ck_assert_ptr_null(s);
+	}
+	cs_signer_free(NULL);
+}
+END_TEST
+
+TCase *tcase_client(void)
+{
+	TCase *t = tcase_create("client");
+
+	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_loop_test(t, exchange, 0, (int)(sizeof(exchanges) / sizeof(exchanges[0])));
+	tcase_add_test(t, a_connection_serves_many_exchanges);
+	tcase_add_test(t, a_closed_idle_connection_is_replaced);
+	tcase_add_test(t, a_pool_without_a_free_connection_is_busy);
+	tcase_add_test(t, nobody_listens);
+	tcase_add_test(t, a_signer_of_another_user_is_not_asked);
+	tcase_add_test(t, limits_of_the_pool);
+	return t;
+}
