@@ -23,7 +23,6 @@ struct cs_core_config {
 	const char *database;   /* path; created when absent */
 	const char *version;    /* of this program */
 	size_t readers;         /* worker threads that will call in at the same time */
-	int64_t sign_wait_us;   /* how long a POST waits for its signatures before it answers 202 */
 	int64_t disk_watermark; /* bytes free below which new requests are refused */
 	size_t signer_count;
 	struct cs_signer_config signers[CS_TOKENS_MAX];
@@ -81,7 +80,7 @@ void cs_answer_done(struct cs_answer *a);
  */
 
 /**
- * Submit. The answer is the request's view: signed when that took less than sign_wait_us, else as
+ * Submit. The answer is the request's view: signed when the signer answered in its time, else as
  * far as it is.
  *
  * @param idempotency_key  1..CS_IDEMPOTENCY_KEY_MAX printable ASCII, or NULL

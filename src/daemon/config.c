@@ -146,10 +146,10 @@ static void check_values(const struct cs_yaml *root, const struct config_yaml *y
 		cs_problem_add(p, node->line, node->column,
 			       "connections-per-ip: %lld is more than connections-max, %lld",
 			       (long long)y->connections_per_ip, (long long)y->connections_max);
-	node = at(root, "sign-wait");
-	if (y->sign_wait >= y->request_timeout)
+	node = at(root, "signer-timeout");
+	if (y->signer_timeout >= y->request_timeout)
 		cs_problem_add(p, node->line, node->column,
-			       "sign-wait: must be shorter than request-timeout, %llds",
+			       "signer-timeout: must be shorter than request-timeout, %llds",
 			       (long long)y->request_timeout);
 }
 

@@ -62,10 +62,9 @@
 	NUM(disk_watermark, "disk-watermark", CS_Y_BYTES, CS_MIB, CS_SIZE_MAX, 256 * CS_MIB,       \
 	    "With less free space beside the database, new requests are refused and waiting ones " \
 	    "still finish.")                                                                       \
-	NUM(signer_timeout, "signer-timeout", CS_Y_SECONDS, 1, 60, 5,                              \
-	    "A signer that takes longer to answer counts as lost.")                                \
-	NUM(sign_wait, "sign-wait", CS_Y_SECONDS, 1, 30, 4,                                        \
-	    "A POST whose signatures take longer is answered with 202.")                           \
+	NUM(signer_timeout, "signer-timeout", CS_Y_SECONDS, 1, 30, 4,                              \
+	    "A signer that takes longer to answer counts as lost; a POST that waits for it is "    \
+	    "answered with 202 then.")                                                             \
 	CHOICE(log_level, "log-level", cs_config_log_levels, CS_LOG_INFO,                          \
 	       "Least important line that is written to standard error.")
 

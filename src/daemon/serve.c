@@ -85,7 +85,6 @@ static enum cs_rc open_core(struct daemon *d, struct cs_err *e)
 		.database = config->database,
 		.version = PACKAGE_VERSION,
 		.readers = (size_t)config->workers,
-		.sign_wait_us = config->sign_wait * CS_SECOND,
 		.disk_watermark = config->disk_watermark,
 		.signer_count = config->signer_count,
 	};

@@ -27,7 +27,7 @@ static const char least[] =
 	"  - token: dev\n"
 	"    socket: dev.sock\n"
 	"  - {token: prod, socket: /run/prod.sock, user: countersign-prod, connections: 4}\n"
-	"sign-wait: 4s\n"
+	"signer-timeout: 4s\n"
 	"connections-per-ip: 256\n" /* 10 */
 	"listen: \"127.0.0.1:0\"\n"
 	"log-level: warning\n";
@@ -44,8 +44,8 @@ static const struct broken {
 	  { { 1, "missing key \"tls-certificate\"" } } },
 	{ "unknown key", { "log-level", "loglevel" }, { { 12, "unknown key \"loglevel\"" } } },
 	{ "key twice",
-	  { "log-level: warning\n", "sign-wait: 3s\n" },
-	  { { 12, "duplicate key \"sign-wait\"" } } },
+	  { "log-level: warning\n", "signer-timeout: 3s\n" },
+	  { { 12, "duplicate key \"signer-timeout\"" } } },
 	{ "no signer",
 	  { "  - token: dev\n    socket: dev.sock\n  - {token: prod, socket: /run/prod.sock, user: countersign-prod, connections: 4}\n",
 	    "  []\n" },
@@ -80,12 +80,12 @@ static const struct broken {
 	{ "log level unknown",
 	  { "warning", "loud" },
 	  { { 12, "none of: error, warning, info, debug" } } },
-	{ "time without a unit", { "sign-wait: 4s", "sign-wait: 4" }, { { 9, "duration" } } },
+	{ "time without a unit", { "signer-timeout: 4s", "signer-timeout: 4" }, { { 9, "duration" } } },
 	{ "time too long",
-	  { "sign-wait: 4s", "sign-wait: 5m" },
-	  { { 9, "sign-wait: 300; 1 to 30" } } },
-	{ "sign-wait reaches request-timeout",
-	  { "sign-wait: 4s", "sign-wait: 30s" },
+	  { "signer-timeout: 4s", "signer-timeout: 5m" },
+	  { { 9, "signer-timeout: 300; 1 to 30" } } },
+	{ "signer-timeout reaches request-timeout",
+	  { "signer-timeout: 4s", "signer-timeout: 30s" },
 	  { { 9, "must be shorter than request-timeout, 30s" } } },
 	{ "more from one address than at all",
 	  { "connections-per-ip: 256", "connections-per-ip: 2000" },
@@ -150,8 +150,7 @@ START_TEST(values_defaults_and_paths)
 	ck_assert_str_eq(c->access, "/etc/countersign/access.yaml");
 	ck_assert_int_eq(c->workers, 64);
 	ck_assert_int_eq(c->http_threads, 2);
-	ck_assert_int_eq(c->signer_timeout, 5);
-	ck_assert_int_eq(c->sign_wait, 4);
+	ck_assert_int_eq(c->signer_timeout, 4);
 	ck_assert_int_eq(c->body_max, 65536);
 	ck_assert_int_eq(c->disk_watermark, INT64_C(268435456));
 	ck_assert_int_eq(c->log_level, CS_LOG_WARN);

@@ -85,7 +85,6 @@ static enum cs_rc try_open(struct cs_err *e)
 		.database = database,
 		.version = "test",
 		.readers = 4,
-		.sign_wait_us = 4 * CS_SECOND,
 		.signer_count = 2,
 		.signers = {
 			{ .token = "prod", .socket = sockets[0], .connections = 1,
