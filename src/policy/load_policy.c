@@ -221,15 +221,12 @@ static void read_token_name(const struct cs_yaml *entry, const char *where, cons
 		       "%s.token: no token %s in this file's list of tokens", where, name);
 }
 
-static void read_cka_id(const struct cs_yaml *entry, const char *where, const char *hex,
-			struct cs_key *k, struct cs_problems *p)
+/** The schema has checked digits and length. */
+static void read_cka_id(const char *hex, struct cs_key *k)
 {
 	size_t len = strlen(hex) / 2;
 
-	if (len > sizeof(k->cka_id) || !cs_hex_decode(hex, k->cka_id, len))
-		cs_problem_add(p, CS_AT(cs_where_field(entry, "cka_id")),
-			       "%s.cka_id: needs two lower-case hexadecimal digits a byte", where);
-	else
+	if (cs_hex_decode(hex, k->cka_id, len))
 		k->cka_id_len = len;
 }
 
@@ -253,7 +250,7 @@ static void read_key(const struct cs_yaml *entry, const char *where, struct cs_p
 	if (y.token)
 		read_token_name(entry, where, y.token, policy, k, p);
 	if (y.cka_id)
-		read_cka_id(entry, where, y.cka_id, k, p);
+		read_cka_id(y.cka_id, k);
 	if (y.algorithm >= 0)
 		k->alg = cs_alg_from_name(algorithms[y.algorithm]);
 	if (y.hash >= 0)

@@ -160,6 +160,40 @@ START_TEST(rules_judge)
 }
 END_TEST
 
+/* Rules on the keys come first, so groups without approvers do for this one. */
+START_TEST(quorums_of_many_groups_are_refused)
+{
+	struct cs_policy *policy = policy_files_policy(NULL);
+	struct cs_access *access = policy_files_access_list(policy, NULL);
+	const struct artifact artifacts[2] = { { "app-dev", CS_HASH_SHA256, CS_FORMAT_NONE },
+					       { "app-prod", CS_HASH_SHA384, CS_FORMAT_NONE } };
+	struct cs_submission submission;
+	const struct cs_facts facts = { policy, cs_access_principal(access, "ci-app"), &submission,
+					NOW };
+	struct cs_request doc;
+	struct cs_verdict v;
+
+	for (size_t i = 0; i < policy->key_count; i++) {
+		struct cs_quorum_list *q = &policy->keys[i].quorum;
+
+		policy->keys[i].environment = CS_ENV_PROD;
+		q->count = 5;
+		for (size_t n = 0; n < q->count; n++) {
+			snprintf(q->lines[n].group, sizeof(q->lines[n].group), "g%zu-%zu", i, n);
+			q->lines[n].count = 1;
+		}
+	}
+	make_submission(artifacts, &submission);
+	v = cs_policy_judge(&facts, &doc);
+	ck_assert_int_eq(v.judgement, CS_JUDGE_DENY);
+	ck_assert_int_eq(v.rc, CS_E_INVALID);
+	ck_assert_str_eq(v.rule, "quorum-too-long");
+	ck_assert_ptr_nonnull(strstr(v.reason, "more than 8 groups"));
+	cs_access_unref(access);
+	cs_policy_unref(policy);
+}
+END_TEST
+
 /* "No such key" and "not yours" must not tell which of the two it is. */
 START_TEST(foreign_and_missing_keys_look_alike)
 {
@@ -258,6 +292,7 @@ TCase *tcase_judge(void)
 	TCase *tc = tcase_create("judge");
 
 	tcase_add_loop_test(tc, rules_judge, 0, (int)COUNT(judged));
+	tcase_add_test(tc, quorums_of_many_groups_are_refused);
 	tcase_add_test(tc, foreign_and_missing_keys_look_alike);
 	tcase_add_test(tc, document_is_complete);
 	tcase_add_test(tc, every_rule_has_a_summary);
@@ -265,6 +300,7 @@ TCase *tcase_judge(void)
 }
 
 static const struct explained {
+	struct text_edit edit; /* of signing.yaml */
 	struct text_edit access;
 	struct artifact artifacts[2];
 	const char *text;
@@ -294,6 +330,32 @@ static const struct explained {
 		  "may approve:\n"
 		  "  2 of release: approver2, approver3\n"
 		  "  1 of security: approver1\n" },
+	{ .edit = { "count: 2", "count: 1" },
+	  .access = { "[dev2, dev1]", "[approver2]" },
+	  .artifacts = { { "app-prod", CS_HASH_SHA384, CS_FORMAT_NONE } },
+	  .text = "verdict: pending\n"
+		  "rule: quorum: Signed as soon as the quorum is met.\n"
+		  "reason: needs approvals: 1 of release, 1 of security\n"
+		  "requester: ci-app, agent owned by approver2\n"
+		  "artifact: a0\n"
+		  "  key: app-prod, rsa-3072, sha384, format rsa-pss, from "
+		  "2026-01-01T00:00:00.000000Z, until 2030-01-01T12:00:00.000000Z\n"
+		  "  token: prod, prod\n"
+		  "  quorum: 1 of release, 1 of security\n"
+		  "expires: 24h after it was submitted\n"
+		  "may approve:\n"
+		  "  1 of release: approver2 (not: requester), approver3\n"
+		  "  1 of security: approver1\n" },
+	{ .edit = { "hash: sha256", "hash: sha256\n    disabled: true" },
+	  .artifacts = { { "app-dev", CS_HASH_SHA256, CS_FORMAT_NONE } },
+	  .text = "verdict: denied\n"
+		  "rule: key-disabled: The key was stopped in the signing policy.\n"
+		  "reason: key app-dev is disabled in the signing policy; ask its owners\n"
+		  "requester: ci-app, agent owned by dev1, dev2\n"
+		  "artifact: a0\n"
+		  "  key: app-dev, p-256, sha256, format ecdsa, disabled\n"
+		  "  token: dev, dev, software\n"
+		  "  quorum: none\n" },
 	{ .access = { "owners: [dev2, dev1]\n", "person: dev1\n" },
 	  .artifacts = { { "app-dev", CS_HASH_SHA256, CS_FORMAT_NONE },
 			 { "app-beta", CS_HASH_SHA256, CS_FORMAT_NONE } },
@@ -326,7 +388,7 @@ static const struct explained {
 START_TEST(verdicts_are_explained)
 {
 	const struct explained *t = &explained[_i];
-	struct cs_policy *policy = policy_files_policy(NULL);
+	struct cs_policy *policy = policy_files_policy(&t->edit);
 	struct cs_access *access = policy_files_access_list(policy, &t->access);
 	struct cs_submission submission;
 	const struct cs_facts facts = { policy, cs_access_principal(access, "ci-app"), &submission,
@@ -357,6 +419,8 @@ static const struct differing {
 	  "key app-prod: not_after: 2030-01-01T12:00:00.000000Z -> open\n"
 	  "key app-prod: max_wait: 24h -> 72h\n"
 	  "key app-prod: disabled: false -> true\n" },
+	{ { "max_wait: 24h", "max_wait: 90m" }, "key app-prod: max_wait: 24h -> 90m\n" },
+	{ { "max_wait: 24h", "max_wait: 45s" }, "key app-prod: max_wait: 24h -> 45s\n" },
 	{ { "software_token: true", "software_token: false" },
 	  "token dev: software_token: true -> false\n" },
 	{ { "cka_id: 01a2", "cka_id: 01a3\n    imported: true" },

@@ -2,9 +2,11 @@
 /*
  * signing.yaml: what a good file becomes, and each rule broken, with the line of the problem.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/fits.h"
 #include "policy/load.h"
 #include "unit/policy_files.h"
 #include "unit/problems.h"
@@ -53,6 +55,12 @@ static const struct broken {
 	{ "token for both environments",
 	  { "fedcba9876543210", "0123456789abcdef" },
 	  { { 11, "a token cannot serve both environments" } } },
+	{ "token listed under two names",
+	  { "fedcba9876543210\n    environment: prod", "0123456789abcdef\n    environment: dev" },
+	  { { 11, "token dev has the same serial 0123456789abcdef; list a token once" } } },
+	{ "token without a name",
+	  { "  - name: prod\n    label", "  - label" },
+	  { { 9, "tokens[1]: missing key \"name\"" }, { 21, "no token prod" } } },
 	{ "environment misspelt",
 	  { "environment: prod", "environment: production" },
 	  { { 12, "\"production\" is none of: dev, prod" } } },
@@ -188,6 +196,11 @@ static const struct broken {
 	  { "        enrolment: {enrolment:approver2:approver2:example:approver2}\n", "" },
 	  { { 46, "missing key \"enrolment\"" } } },
 
+	{ "approver without a name",
+	  { "  - person: approver3\n    group", "  - group" },
+	  { { 48, "approvers[2]: missing key \"person\"" },
+	    { 30, "2 approvals of group release can never be met, it has 1 person" } } },
+
 	/* several at once; YAML itself */
 	{ "several problems in one run",
 	  { "environment: prod\nkeys:\n  - name: app-dev\n    token: dev\n    cka_id: 01\n",
@@ -307,6 +320,53 @@ START_TEST(digest_covers_the_meaning)
 }
 END_TEST
 
+/* Every combination, against the list in words. */
+START_TEST(formats_fit_their_keys_only)
+{
+	static const char *const fits[] = {
+		"rsa-pkcs1 rsa-3072 sha256",
+		"rsa-pkcs1 rsa-3072 sha384",
+		"rsa-pkcs1 rsa-3072 sha512",
+		"rsa-pkcs1 rsa-4096 sha256",
+		"rsa-pkcs1 rsa-4096 sha384",
+		"rsa-pkcs1 rsa-4096 sha512",
+		"rsa-pss rsa-3072 sha256",
+		"rsa-pss rsa-3072 sha384",
+		"rsa-pss rsa-3072 sha512",
+		"rsa-pss rsa-4096 sha256",
+		"rsa-pss rsa-4096 sha384",
+		"rsa-pss rsa-4096 sha512",
+		"ecdsa p-256 sha256",
+		"ecdsa p-384 sha384",
+		"ed25519-digest ed25519 sha256",
+		"ed25519-digest ed25519 sha512",
+	};
+	size_t found = 0;
+
+	for (int f = CS_FORMAT_NONE; f < CS_FORMAT__COUNT; f++) {
+		for (int a = CS_ALG_NONE; a <= CS_ALG_ED25519; a++) {
+			for (int h = CS_HASH_NONE; h <= CS_HASH_SHA512; h++) {
+				char text[64];
+				size_t i = 0;
+
+				snprintf(text, sizeof(text), "%s %s %s",
+					 cs_format_name((enum cs_format)f),
+					 cs_alg_name((enum cs_alg)a),
+					 cs_hash_name((enum cs_hash)h));
+				if (cs_fits_check((enum cs_format)f, (enum cs_alg)a,
+						  (enum cs_hash)h, NULL) != CS_OK)
+					continue;
+				while (i < COUNT(fits) && strcmp(fits[i], text) != 0)
+					i++;
+				ck_assert_msg(i < COUNT(fits), "%s", text);
+				found++;
+			}
+		}
+	}
+	ck_assert_uint_eq(found, COUNT(fits));
+}
+END_TEST
+
 TCase *tcase_signing(void)
 {
 	TCase *tc = tcase_create("signing.yaml");
@@ -314,6 +374,7 @@ TCase *tcase_signing(void)
 	tcase_add_test(tc, good_file_is_resolved);
 	tcase_add_test(tc, canonical_bytes_pass_the_rules);
 	tcase_add_test(tc, digest_covers_the_meaning);
+	tcase_add_test(tc, formats_fit_their_keys_only);
 	tcase_add_loop_test(tc, broken_files_are_refused, 0, (int)COUNT(broken));
 	return tc;
 }
