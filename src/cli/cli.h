@@ -41,7 +41,7 @@ struct cs_args {
 	/* the log */
 	const char *encoding;
 	int64_t from;
-	struct cs_option_list known_heads, journals, policies;
+	struct cs_option_list known_heads, head_files, journals, policies;
 	/* init */
 	const char *user_separation, *module, *program_dir;
 	int64_t port;

@@ -22,7 +22,8 @@ struct cs_command {
 
 extern const struct cs_command cs_commands[];
 extern const size_t cs_command_count;
-/** The options of every command. */
+/** The options of every command that talks to a server, and of every command. */
+extern const struct cs_option_table cs_profile_options;
 extern const struct cs_option_table cs_common_options;
 
 cs_command_fn cs_cmd_approve;

@@ -59,7 +59,7 @@ static const char *const states[] = { "denied",   "pending", "approved",  "signi
 static const char *const environments[] = { "dev", "prod", NULL };
 static const char *const formats[] = { "rsa-pkcs1", "rsa-pss", "ecdsa", "ed25519-digest", NULL };
 
-static const struct cs_option common[] = {
+static const struct cs_option profile_options[] = {
 	NAME("profile", profile.name, "NAME", "The profile to use; COUNTERSIGN_PROFILE."),
 #define PROFILE_OPTION(field, key, env, option, value, file, doc) \
 	TEXT(option, profile.field, CS_PROFILE_TEXT_MAX, value, doc),
@@ -67,6 +67,10 @@ static const struct cs_option common[] = {
 #undef PROFILE_OPTION
 		SECONDS("retry", retry, 0, RETRY_MAX,
 			"How long to try while the server is away; 60s."),
+};
+const struct cs_option_table cs_profile_options = TABLE(profile_options);
+
+static const struct cs_option common[] = {
 	FLAG("json", json, "Print JSON, errors too."),
 	{ "help", 'h', CS_OPT_FLAG, AT(help), 0, 0, NULL, NULL, "Print this." },
 };
@@ -138,6 +142,41 @@ static const struct cs_option keys_options[] = {
 	NAME("pem", pem, "NAME", "Print the public key of this one."),
 };
 
+static const char *const hash_names[] = { "sha256", "sha384", "sha512", NULL };
+static const struct cs_option verify_options[] = {
+	FILE_OPTION("pem", 0, pem, "FILE", "The public key, or a certificate."),
+	NAME("key", key, "NAME", "The public key of the server's key called so."),
+	CHOICE("format", format, formats, "FORMAT", "For RSA keys: rsa-pkcs1 or rsa-pss."),
+	CHOICE("hash", hash, hash_names, "HASH", "The digest's; else what the key usually takes."),
+};
+static const struct cs_option watch_options[] = {
+	LIST_OPTIONS,
+	TEXT("exec", exec, CS_COMMENT_MAX, "COMMAND",
+	     "Run it by the shell for each, with the id in COUNTERSIGN_REQUEST."),
+	FLAG("once", once, "End after the first."),
+};
+
+static const char *const encodings[] = { "ndjson", "csv", NULL };
+#define FROM NUMBER("from", from, 1, CS_JCS_INT_MAX, "SEQ", "The first event.")
+static const struct cs_option export_options[] = {
+	FILE_OPTION("output", 'o', output, "FILE", "A new file; standard output."),
+	CHOICE("encoding", encoding, encodings, "HOW",
+	       "ndjson, the exact bytes of every event, or csv for spreadsheets."),
+	FROM,
+};
+static const struct cs_option tail_options[] = {
+	FROM,
+	FLAG("once", once, "End at the end of the log."),
+};
+static const struct cs_option audit_verify_options[] = {
+	LIST("head", 0, known_heads, 100, "SIZE:HASH", "A head that somebody kept; repeatable."),
+	LIST("heads", 0, head_files, PATH_BYTES_MAX, "FILE",
+	     "Heads that an approver kept; repeatable."),
+	LIST("journal", 0, journals, PATH_BYTES_MAX, "FILE",
+	     "A signer's journal; repeatable, each child's files in order."),
+	LIST("policy", 0, policies, 64, "SHA256", "The digest of a policy to trust; repeatable."),
+};
+
 static const char *const separations[] = { "auto", "yes", "no", NULL };
 
 static const struct cs_option enroll_options[] = {
@@ -154,6 +193,7 @@ static const struct cs_option init_options[] = {
 
 #define MUST(n) (n), (n)
 #define ONLINE false
+#define OFFLINE true
 
 /* in the order of --help; names of two words that share the first stand together */
 const struct cs_command cs_commands[] = {
@@ -180,11 +220,22 @@ const struct cs_command cs_commands[] = {
 	  "List the signing keys that we may see.", cs_cmd_keys },
 	{ "status", "", MUST(0), ONLINE, NO_OPTIONS, "Is the server ready, and what is not?",
 	  cs_cmd_status },
+	{ "verify", "IMAGE [SIGNATURE]", 1, 2, ONLINE, TABLE(verify_options),
+	  "Verify a signature over an image; IMAGE.sig unless named.", cs_cmd_verify },
+	{ "watch", "", MUST(0), ONLINE, TABLE(watch_options),
+	  "Say when a request waits for our approval.", cs_cmd_watch },
+	{ "audit export", "", MUST(0), ONLINE, TABLE(export_options),
+	  "Write the log as lines, for `audit verify` or a spreadsheet.", cs_cmd_audit_export },
+	{ "audit verify", "FILE", MUST(1), OFFLINE, TABLE(audit_verify_options),
+	  "Prove an exported log offline: 0 anchored, 3 consistent, 1 failed.",
+	  cs_cmd_audit_verify },
+	{ "audit tail", "", MUST(0), ONLINE, TABLE(tail_options), "Show events as they come.",
+	  cs_cmd_audit_tail },
 	{ "enroll", "", MUST(0), ONLINE, TABLE(enroll_options),
 	  "Prove that an approval key is ours, for signing.yaml.", cs_cmd_enroll },
-	{ "init", "DIR", MUST(1), true, TABLE(init_options),
+	{ "init", "DIR", MUST(1), OFFLINE, TABLE(init_options),
 	  "Make a development instance in a new directory.", cs_cmd_init },
-	{ "completion", "", MUST(0), true, NO_OPTIONS, "Print the bash completion.",
+	{ "completion", "", MUST(0), OFFLINE, NO_OPTIONS, "Print the bash completion.",
 	  cs_cmd_completion },
 };
 const size_t cs_command_count = sizeof(cs_commands) / sizeof(cs_commands[0]);

@@ -24,6 +24,8 @@ void cs_help_command(const struct cs_command *c, FILE *out)
 	cs_option_help(&c->options, out);
 	if (c->options.count > 0)
 		fputc('\n', out);
+	if (!c->offline)
+		cs_option_help(&cs_profile_options, out);
 	cs_option_help(&cs_common_options, out);
 }
 
@@ -76,6 +78,8 @@ enum cs_rc cs_cmd_completion(struct cs_cli *cli, struct cs_err *e)
 	for (size_t i = 0; i < cs_command_count; i++) {
 		fprintf(out, "\t\t'%s') words='", cs_commands[i].name);
 		option_words(&cs_commands[i].options, out);
+		if (!cs_commands[i].offline)
+			option_words(&cs_profile_options, out);
 		option_words(&cs_common_options, out);
 		fputs("' ;;\n", out);
 	}

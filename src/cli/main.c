@@ -40,10 +40,11 @@ static const struct cs_command *find(int argc, char **argv, int *wordsp)
 static enum cs_rc parse(struct cs_cli *cli, const struct cs_command *c, int argc, char **argv,
 			struct cs_err *e)
 {
-	const struct cs_option_table tables[] = { c->options, cs_common_options };
+	const struct cs_option_table tables[] = { c->options, cs_common_options,
+						  cs_profile_options };
 	int first;
 
-	if (cs_option_parse(tables, 2, argc, argv, &cli->args, &first, e)) {
+	if (cs_option_parse(tables, c->offline ? 2 : 3, argc, argv, &cli->args, &first, e)) {
 		cli->exit = CS_EXIT_USAGE;
 		return cs_err_prefix(e, "%s", c->name);
 	}

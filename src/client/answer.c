@@ -196,21 +196,31 @@ static bool read_quorum(const json_t *list, struct countersign_request *out)
 	return true;
 }
 
+/** The place of a person's vote: the one that is there, or a new one. */
+static struct countersign_vote *vote_of(struct countersign_request *r, const char *person)
+{
+	for (size_t i = 0; i < r->vote_count; i++) {
+		if (strcmp(r->votes[i].person, person) == 0)
+			return &r->votes[i];
+	}
+	return &r->votes[r->vote_count++];
+}
+
 static bool read_votes(const json_t *list, struct countersign_request *out)
 {
 	if (json_array_size(list) > COUNTERSIGN_VOTES_MAX)
 		return false;
-	out->vote_count = json_array_size(list);
-	out->votes = calloc(out->vote_count + 1, sizeof(*out->votes));
+	out->votes = calloc(json_array_size(list) + 1, sizeof(*out->votes));
 	if (!out->votes)
 		return false;
-	for (size_t i = 0; i < out->vote_count; i++) {
+	for (size_t i = 0; i < json_array_size(list); i++) {
 		const json_t *v = json_array_get(list, i);
+		struct countersign_vote vote;
 
-		if (!TEXT_OF(v, "person", out->votes[i].person) ||
-		    !TEXT_OF(v, "group", out->votes[i].group) ||
-		    !TEXT_OF(v, "decision", out->votes[i].decision))
+		if (!TEXT_OF(v, "person", vote.person) || !TEXT_OF(v, "group", vote.group) ||
+		    !TEXT_OF(v, "decision", vote.decision))
 			return false;
+		*vote_of(out, vote.person) = vote; /* they come in the order of the log */
 	}
 	return true;
 }
