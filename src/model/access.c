@@ -61,3 +61,12 @@ bool cs_principal_may_use(const struct cs_principal *p, const char *key)
 	}
 	return false;
 }
+
+bool cs_principal_is_person(const struct cs_principal *p, const char *person)
+{
+	for (size_t i = 0; i < p->person_count; i++) {
+		if (strcmp(p->persons[i], person) == 0)
+			return true;
+	}
+	return false;
+}

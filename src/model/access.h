@@ -46,5 +46,7 @@ void cs_access_unref(struct cs_access *a);
 
 const struct cs_principal *cs_access_principal(const struct cs_access *a, const char *name);
 bool cs_principal_may_use(const struct cs_principal *p, const char *key);
+/** Is this the principal herself, or one of the robot's owners? */
+bool cs_principal_is_person(const struct cs_principal *p, const char *person);
 
 #endif

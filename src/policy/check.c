@@ -18,37 +18,50 @@ struct check {
 	struct cs_problems *p;
 };
 
-/* Where things stand: the nth of that name, for names that are used twice. */
+/** A list of the file and of the model. Its entries begin with their name. */
+struct list {
+	const char *key, *id; /* in the file: "approvers", "person" */
+	size_t size;          /* of an entry in the model */
+};
 
-static const struct cs_yaml *at_token(const struct check *c, size_t i, const char *field)
+static const struct list tokens = { "tokens", "name", sizeof(struct cs_token) };
+static const struct list keys = { "keys", "name", sizeof(struct cs_key) };
+static const struct list approvers = { "approvers", "person", sizeof(struct cs_approver) };
+
+_Static_assert(offsetof(struct cs_token, name) == 0, "entries begin with their name");
+_Static_assert(offsetof(struct cs_key, name) == 0, "entries begin with their name");
+_Static_assert(offsetof(struct cs_approver, person) == 0, "entries begin with their name");
+
+static const char *name_of(const struct list *l, const void *all, size_t i)
 {
-	const struct cs_token *all = c->policy->tokens;
+	return (const char *)all + i * l->size;
+}
+
+/** Where entry i stands, or a field of it: it is the nth of that name, should the name be twice. */
+static const struct cs_yaml *at(const struct check *c, const struct list *l, const void *all,
+				size_t i, const char *field)
+{
+	const char *name = name_of(l, all, i);
 	size_t nth = 0;
 
 	for (size_t j = 0; j < i; j++)
-		nth += strcmp(all[j].name, all[i].name) == 0;
-	return cs_where_field(cs_where_entry(c->root, "tokens", "name", all[i].name, nth), field);
+		nth += strcmp(name_of(l, all, j), name) == 0;
+	return cs_where_field(cs_where_entry(c->root, l->key, l->id, name, nth), field);
+}
+
+static const struct cs_yaml *at_token(const struct check *c, size_t i, const char *field)
+{
+	return at(c, &tokens, c->policy->tokens, i, field);
 }
 
 static const struct cs_yaml *at_key(const struct check *c, size_t i, const char *field)
 {
-	const struct cs_key *all = c->policy->keys;
-	size_t nth = 0;
-
-	for (size_t j = 0; j < i; j++)
-		nth += strcmp(all[j].name, all[i].name) == 0;
-	return cs_where_field(cs_where_entry(c->root, "keys", "name", all[i].name, nth), field);
+	return at(c, &keys, c->policy->keys, i, field);
 }
 
 static const struct cs_yaml *at_approver(const struct check *c, size_t i, const char *field)
 {
-	const struct cs_approver *all = c->policy->approvers;
-	size_t nth = 0;
-
-	for (size_t j = 0; j < i; j++)
-		nth += strcmp(all[j].person, all[i].person) == 0;
-	return cs_where_field(cs_where_entry(c->root, "approvers", "person", all[i].person, nth),
-			      field);
+	return at(c, &approvers, c->policy->approvers, i, field);
 }
 
 static const struct cs_yaml *at_approval_key(const struct check *c, size_t approver, size_t key,
@@ -57,19 +70,25 @@ static const struct cs_yaml *at_approval_key(const struct check *c, size_t appro
 	return cs_where_field(cs_where_item(at_approver(c, approver, "keys"), key), field);
 }
 
-static void token_names_are_unique(const struct check *c)
+static void check_names(const struct check *c, const struct list *l, const void *all, size_t count,
+			const char *what)
 {
-	const struct cs_token *all = c->policy->tokens;
-
-	for (size_t i = 0; i < c->policy->token_count; i++) {
+	for (size_t i = 0; i < count; i++) {
 		for (size_t j = 0; j < i; j++) {
-			if (strcmp(all[j].name, all[i].name) != 0)
+			if (strcmp(name_of(l, all, j), name_of(l, all, i)) != 0)
 				continue;
-			cs_problem_add(c->p, CS_AT(at_token(c, i, "name")),
-				       "token %s is listed twice; names are unique", all[i].name);
+			cs_problem_add(c->p, CS_AT(at(c, l, all, i, l->id)),
+				       "%s %s is listed twice; names are unique", what,
+				       name_of(l, all, i));
 			break;
 		}
 	}
+}
+
+static void names_are_unique(const struct check *c)
+{
+	check_names(c, &tokens, c->policy->tokens, c->policy->token_count, "token");
+	check_names(c, &keys, c->policy->keys, c->policy->key_count, "key");
 }
 
 /** One token is one process, one user, one PIN and one environment. */
@@ -91,21 +110,6 @@ static void token_serials_are_unique(const struct check *c)
 					       "token %s: token %s has the same serial %s; list a "
 					       "token once",
 					       all[i].name, all[j].name, all[i].serial);
-			break;
-		}
-	}
-}
-
-static void key_names_are_unique(const struct check *c)
-{
-	const struct cs_key *all = c->policy->keys;
-
-	for (size_t i = 0; i < c->policy->key_count; i++) {
-		for (size_t j = 0; j < i; j++) {
-			if (strcmp(all[j].name, all[i].name) != 0)
-				continue;
-			cs_problem_add(c->p, CS_AT(at_key(c, i, "name")),
-				       "key %s is listed twice; names are unique", all[i].name);
 			break;
 		}
 	}
@@ -353,10 +357,17 @@ static void keys_have_one_use(const struct check *c)
 }
 
 static void (*const rules[])(const struct check *c) = {
-	token_names_are_unique,   token_serials_are_unique, key_names_are_unique,
-	cka_ids_are_unique,       algorithms_are_the_keys,  formats_fit,
-	lifetimes_are_not_empty,  prod_needs_two,           groups_are_large_enough,
-	persons_are_in_one_group, approvers_have_keys,      enrolments_verify,
+	names_are_unique,
+	token_serials_are_unique,
+	cka_ids_are_unique,
+	algorithms_are_the_keys,
+	formats_fit,
+	lifetimes_are_not_empty,
+	prod_needs_two,
+	groups_are_large_enough,
+	persons_are_in_one_group,
+	approvers_have_keys,
+	enrolments_verify,
 	keys_have_one_use,
 };
 

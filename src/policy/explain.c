@@ -15,15 +15,6 @@ static const char *const judgements[] = {
 	[CS_JUDGE_APPROVED] = "approved",
 };
 
-static bool is_requester(const struct cs_principal *pr, const char *person)
-{
-	for (size_t i = 0; i < pr->person_count; i++) {
-		if (strcmp(pr->persons[i], person) == 0)
-			return true;
-	}
-	return false;
-}
-
 static void explain_requester(const struct cs_principal *pr, struct cs_buf *out)
 {
 	cs_buf_addf(out, "requester: %s, %s %s", pr->name, cs_role_name(pr->role),
@@ -84,7 +75,8 @@ static void explain_group(const struct cs_facts *f, const struct cs_quorum_line 
 		if (strcmp(a->group, line->group) != 0)
 			continue;
 		cs_buf_addf(out, "%s %s%s", first ? "" : ",", a->person,
-			    is_requester(f->principal, a->person) ? " (not: requester)" : "");
+			    cs_principal_is_person(f->principal, a->person) ? " (not: requester)"
+									    : "");
 		first = false;
 	}
 	cs_buf_add_char(out, '\n');

@@ -181,15 +181,6 @@ static bool quorum_is_short(struct judge *j)
 	return true;
 }
 
-static bool is_requester(const struct cs_principal *pr, const char *person)
-{
-	for (size_t i = 0; i < pr->person_count; i++) {
-		if (strcmp(pr->persons[i], person) == 0)
-			return true;
-	}
-	return false;
-}
-
 /** Better told now than after days of waiting. */
 static bool quorum_is_reachable(struct judge *j)
 {
@@ -203,7 +194,7 @@ static bool quorum_is_reachable(struct judge *j)
 			const struct cs_approver *a = &policy->approvers[n];
 
 			left += strcmp(a->group, line->group) == 0 &&
-				!is_requester(j->facts->principal, a->person);
+				!cs_principal_is_person(j->facts->principal, a->person);
 		}
 		if (left >= line->count)
 			continue;

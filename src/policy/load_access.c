@@ -8,10 +8,10 @@
 #include <string.h>
 
 #include "policy/load.h"
+#include "policy/schema.h"
 #include "policy/uses.h"
 #include "policy/where.h"
 
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 #define WHERE_MAX 64 /* "principals[4095]" */
 
 #define CERTIFICATES_MAX 8
@@ -20,12 +20,6 @@
 #define RATE_MAX 10000000
 #define OPEN_DEFAULT 100
 #define OPEN_MAX 100000
-
-/* Keys of the file are fields of the structs, by the same names. */
-#define FIELD(of, name, type, required, lo, hi)                                              \
-	{                                                                                    \
-#name, (type), offsetof(struct of, name), (required), (lo), (hi), NULL, NULL \
-	}
 
 struct file_yaml {
 	const struct cs_yaml *principals;
@@ -45,8 +39,8 @@ struct principal_yaml {
 static const char *const roles[] = { "agent", "approver", "auditor", "operator", NULL };
 
 static const struct cs_yaml_field principal_fields[] = {
-	FIELD(principal_yaml, name, CS_Y_NAME, true, 1, CS_NAME_MAX),
-	{ "role", CS_Y_ENUM, offsetof(struct principal_yaml, role), true, 0, 0, roles, NULL },
+	NAME(principal_yaml, name),
+	CHOICE(principal_yaml, role, roles),
 	FIELD(principal_yaml, person, CS_Y_NAME, false, 1, CS_NAME_MAX),
 	FIELD(principal_yaml, owners, CS_Y_LIST, false, 1, CS_PERSONS_MAX),
 	FIELD(principal_yaml, certificates, CS_Y_LIST, true, 1, CERTIFICATES_MAX),

@@ -11,26 +11,14 @@
 #include "base/enc.h"
 #include "base/jcs.h"
 #include "policy/load.h"
+#include "policy/schema.h"
 #include "policy/where.h"
 
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 #define BASE64_LEN(n) (((n) + 2) / 3 * 4)
 /* CK_TOKEN_INFO has no room for more */
 #define LABEL_MAX 32
 #define SERIAL_MAX 16
 #define WHERE_MAX 160 /* "approvers[127].keys[3]" */
-
-/* Keys of the file are fields of the structs, by the same names. */
-#define FIELD(of, name, type, required, lo, hi)                                              \
-	{                                                                                    \
-#name, (type), offsetof(struct of, name), (required), (lo), (hi), NULL, NULL \
-	}
-#define CHOICE(of, name, choices)                                                        \
-	{                                                                                \
-#name, CS_Y_ENUM, offsetof(struct of, name), true, 0, 0, (choices), NULL \
-	}
-#define FLAG(of, name) FIELD(of, name, CS_Y_BOOL, false, 0, 0)
-#define NAME(of, name) FIELD(of, name, CS_Y_NAME, true, 1, CS_NAME_MAX)
 
 struct file_yaml {
 	int64_t version;
