@@ -8,7 +8,10 @@
 Everything lives in one directory under /tmp and ends with the `with` block.
 """
 
+import atexit
 import base64
+import copy
+import functools
 import hashlib
 import http.client
 import json
@@ -50,11 +53,11 @@ class Client:
     """HTTPS with a client certificate; one kept connection, made anew when it broke."""
 
     def __init__(self, port, ca, certificate, key, timeout=30):
+        self.connection = None
         self.port = port
         self.context = ssl.create_default_context(cafile=ca)
         self.context.load_cert_chain(certificate, key)
         self.timeout = timeout
-        self.connection = None
 
     def connect(self):
         self.connection = http.client.HTTPSConnection("127.0.0.1", self.port, context=self.context,
@@ -66,6 +69,9 @@ class Client:
         if self.connection:
             self.connection.close()
         self.connection = None
+
+    def __del__(self):
+        self.close()
 
     def request(self, method, path, body=None, headers=None):
         """One exchange; `body` that is no bytes is sent as JSON."""
@@ -100,13 +106,16 @@ class Client:
                            "key": key_name}], **more}, key)
 
 
-def token_template(directory, label):
-    """A token with the keys of its environment: made once a directory, copied for each instance."""
-    token = softhsm.make(Path(directory) / label, label)
-    algorithms = {"dev": ("p-256", "rsa-3072"), "prod": ("p-256", "rsa-3072")}[label]
+@functools.cache
+def token_template(label):
+    """A token with the keys of its environment, made once a process: signers work on copies."""
+    directory = tempfile.TemporaryDirectory(prefix="cst", dir="/tmp")
+    atexit.register(directory.cleanup)
+    os.chmod(directory.name, 0o755)
+    token = softhsm.make(Path(directory.name) / label, label)
     keys = []
-    for number, algorithm in enumerate(algorithms, 1):
-        name = f"{'app' if algorithm == 'p-256' else 'boot'}-{label}"
+    for number, (algorithm, use) in enumerate((("p-256", "app"), ("rsa-3072", "boot")), 1):
+        name = f"{use}-{label}"
         spki = token.keygen(name, f"{number:02x}", algorithm)
         more = {} if label == "dev" else {"quorum": QUORUM}
         keys.append(signers.key(name, label, f"{number:02x}", algorithm, spki, **more))
@@ -116,8 +125,7 @@ def token_template(directory, label):
 class Instance:
     """countersignd with the signers of tokens dev and prod."""
 
-    def __init__(self, children=1, config=None, start=True, signer_options=(), module=None, env=None,
-                 change_policy=None, change_access=None):
+    def __init__(self, children=1, config=None, start=True, change_policy=None, change_access=None, **signer_more):
         self.directory = Path(tempfile.mkdtemp(prefix="csi", dir="/tmp"))
         self.directory.chmod(0o755)
         self.log_file = self.directory / "daemon.log"
@@ -130,7 +138,7 @@ class Instance:
         self.make_pki()
         self.make_policy(change_policy)
         self.make_access(change_access)
-        self.signer_arguments = {"children": children, "options": signer_options, "module": module, "env": env}
+        self.signer_arguments = {"children": children, **signer_more}
         if start:
             self.start_signers()
             self.start()
@@ -154,17 +162,20 @@ class Instance:
         self.tokens = {}
         keys, tokens = [], []
         for label in ("dev", "prod"):
-            self.tokens[label], own = token_template(self.directory / "hsm", label)
-            keys += own
+            self.tokens[label], own = token_template(label)
+            keys += copy.deepcopy(own)
             tokens.append({"name": label, "label": label, "serial": self.tokens[label].serial, "environment": label,
                            "software_token": True})
-        self.policy = {
-            "version": 1, "instance": "test", "tokens": tokens, "keys": keys,
-            "approvers": [{"person": a.person, "group": a.group,
-                           "keys": [{"public_key": approvals.b64(a.spki),
-                                     "enrolment": approvals.b64(a.enrolment("test"))}]} for a in self.people]}
+        self.policy = {"version": 1, "instance": "test", "tokens": tokens, "keys": keys,
+                       "approvers": self.approver_entries("test")}
         if change:
             change(self.policy)
+
+    def approver_entries(self, name):
+        """The approvers as signing.yaml of the instance `name` has them."""
+        return [{"person": a.person, "group": a.group,
+                 "keys": [{"public_key": approvals.b64(a.spki), "enrolment": approvals.b64(a.enrolment(name))}]}
+                for a in self.people]
 
     def make_access(self, change=None):
         def principal(name, role, **more):
