@@ -115,6 +115,23 @@ static void fill_hello(const struct cs_child *c, bool software, struct cs_signer
 	memcpy(hello->serial, t->serial, sizeof(hello->serial));
 }
 
+/* Weaknesses that the policy allows are said aloud, once a start. */
+static void announce(const struct cs_child *c, bool software)
+{
+	const struct cs_policy *policy = c->accepted->policy;
+	size_t i;
+
+	if (software)
+		cs_log(CS_LOG_WARN, "software-token",
+		       "the keys of token %s are in software, not in a hardware module",
+		       c->options->token);
+	for (i = 0; i < policy->key_count; i++)
+		if (policy->keys[i].token == c->accepted->token && policy->keys[i].imported)
+			cs_log(CS_LOG_WARN, "imported-key",
+			       "key %s was not necessarily made on this token",
+			       policy->keys[i].name);
+}
+
 /* log what the first self-tests found; the parent starts the next child after this */
 static void report(const struct cs_child *c, const struct cs_keyring *keyring, bool software)
 {
@@ -127,10 +144,8 @@ static void report(const struct cs_child *c, const struct cs_keyring *keyring, b
 	else
 		cs_log(CS_LOG_ERROR, "keys-not-usable", "child %u: %lld of %lld keys: %s", c->slot,
 		       (long long)health.failed, (long long)health.keys, health.message);
-	if (software && c->slot == 0)
-		cs_log(CS_LOG_WARN, "software-token",
-		       "the keys of token %s are in software, not in a hardware module",
-		       c->options->token);
+	if (c->slot == 0)
+		announce(c, software);
 	if (write(c->report_fd, "S", 1) != 1)
 		stop = 1; /* no parent, no child */
 }

@@ -3,6 +3,7 @@
 
 import json
 import os
+import re
 import subprocess
 import tempfile
 import unittest
@@ -35,6 +36,12 @@ def import_pem(pem, label, cka_id):
     subprocess.run(["softhsm2-util", "--import", approvals.KEYS / pem, "--token", token.label, "--pin", softhsm.PIN,
                     "--label", label, "--id", cka_id], env={**os.environ, **token.env}, check=True,
                    stdout=subprocess.DEVNULL)
+
+
+def pkcs11_tool(*arguments):
+    subprocess.run(["pkcs11-tool", "--module", softhsm.MODULE, "--token-label", "dev", "--login", "--pin",
+                    softhsm.PIN, *arguments], env={**os.environ, **token.env}, check=True,
+                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 class SideBySide(unittest.TestCase):
@@ -101,10 +108,21 @@ class NotAsPinned(unittest.TestCase):
         self.unusable(key, "CKA_LOCAL")
         policy = signers.policy(token, "dev", [dict(key, imported=True)])
         with signers.Signer(token, policy) as signer, signer.connect() as c:
+            self.assertEqual(len(signer.events("imported-key")), 1)
             wanted = artifact(key)
             result, = c.sign(document(policy, [wanted]))
             self.assertEqual(result.outcome, signer_client.OK, result.message)
             verify(key, wanted, result.raw)
+
+    def test_attributes(self):
+        rows = [("c1", "--extractable", "CKA_EXTRACTABLE"), ("c2", "--always-auth", "CKA_ALWAYS_AUTHENTICATE")]
+        for cka_id, option, problem in rows:
+            with self.subTest(problem):
+                pkcs11_tool("--keypairgen", "--key-type", "EC:prime256v1", "--id", cka_id, "--sensitive",
+                            "--label", problem, "--usage-sign", option)
+                out = token.tool("describe").stdout.split(f'cka_id: "{cka_id}"')[1]
+                public_key = re.search(r"public_key: (\S+)", out)[1]
+                self.unusable(signers.key("odd", "dev", cka_id, "p-256", public_key), problem)
 
     def test_disabled(self):
         policy = signers.policy(token, "dev", [dict(keys[3], disabled=True), keys[2]])

@@ -4,6 +4,7 @@
 import os
 import resource
 import signal
+import socket
 import struct
 import tempfile
 import threading
@@ -291,6 +292,32 @@ class Life(unittest.TestCase):
                 self.assertIn("NoNewPrivs:\t1", status)
                 limits = Path(f"/proc/{pid}/limits").read_text()
                 self.assertRegex(limits, r"Max core file size +0 +0")
+                # what may not be dumped belongs to root in /proc
+                self.assertEqual(Path(f"/proc/{pid}/mem").stat().st_uid, 0)
+
+    def test_the_service_manager_is_told(self):
+        """READY once a child serves, RELOADING around a reload, WATCHDOG in between, STOPPING at the end."""
+        with new(start=False, separate=False) as signer, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+            path = str(signer.directory / "notify")
+            manager.bind(path)
+            manager.settimeout(20)
+            signer.env.update(NOTIFY_SOCKET=path, WATCHDOG_USEC="200000")
+
+            def hear(word):
+                heard = []
+                while not any(line.startswith(word) for line in heard):
+                    heard += manager.recv(4096).decode().splitlines()
+                return heard
+
+            signer.start(wait=False)
+            hear("READY=1")
+            hear("WATCHDOG=1")
+            signer.write_policy({**policy, "version": 2})
+            signer.signal(signal.SIGHUP)
+            hear("RELOADING=1")
+            hear("READY=1")
+            signer.signal(signal.SIGTERM)
+            hear("STOPPING=1")
 
 
 class Frames(unittest.TestCase):
