@@ -1,0 +1,578 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Tests of the pure parts of http/: guard, targets, queries, routes, problems, OpenAPI. What needs
+ * sockets is in tests/flow/http_*.py.
+ */
+#include <check.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "http/guard.h"
+#include "http/http.h"
+#include "http/problem.h"
+#include "http/route.h"
+
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+#define ID "01900000-0000-7000-8000-000000000001"
+
+/* --- the guard ----------------------------------------------------------------------------------
+ */
+
+/* Heads as libmicrohttpd 0.9.75 shows them: `lines` is "Name: value" joined by newlines, `off` what
+ * the wire had more or less than that. */
+static const struct head_case {
+	const char *name;
+	const char *method, *target, *version;
+	const char *lines;
+	int off;
+	const char *message; /* part of the refusal; NULL: passes */
+} head_cases[] = {
+	{ "plain", "GET", "/v1/keys", "HTTP/1.1", "Host: a", 0, NULL },
+	{ "with a body", "POST", "/", "HTTP/1.1", "Host: a\nContent-Length: 12", 0, NULL },
+	{ "chunked", "POST", "/", "HTTP/1.1", "Host: a\nTransfer-Encoding: Chunked", 0, NULL },
+	{ "tab in a value", "GET", "/", "HTTP/1.1", "Host: a\nX: b\tc", 0, NULL },
+	{ "empty value", "GET", "/", "HTTP/1.1", "Host: a\nX: ", 0, NULL },
+	{ "HTTP/1.0", "GET", "/", "HTTP/1.0", "Host: a", 0, "HTTP/1.1" },
+	{ "HTTP/1.2", "GET", "/", "HTTP/1.2", "Host: a", 0, "HTTP/1.1" },
+	{ "no version", "GET", "/", "", "Host: a", 0, "HTTP/1.1" },
+	{ "method with a colon", "GE:T", "/", "HTTP/1.1", "Host: a", 0, "method" },
+	{ "no Host", "GET", "/", "HTTP/1.1", "X: a", 0, "Host: missing" },
+	{ "two Hosts", "GET", "/", "HTTP/1.1", "Host: a\nHost: a", 0, "Host: more than one" },
+	{ "two Hosts, one shouted", "GET", "/", "HTTP/1.1", "Host: a\nHOST: b", 0, "Host: more" },
+	{ "two equal lengths", "POST", "/", "HTTP/1.1",
+	  "Host: a\nContent-Length: 3\nContent-Length: 3", 0, "Content-Length: more than one" },
+	{ "two lengths", "POST", "/", "HTTP/1.1", "Host: a\nContent-Length: 3\nContent-length: 4",
+	  0, "Content-Length: more than one" },
+	{ "list of lengths", "POST", "/", "HTTP/1.1", "Host: a\nContent-Length: 3, 3", 0,
+	  "not a number" },
+	{ "signed length", "POST", "/", "HTTP/1.1", "Host: a\nContent-Length: +3", 0,
+	  "not a number" },
+	{ "hexadecimal length", "POST", "/", "HTTP/1.1", "Host: a\nContent-Length: 0x3", 0,
+	  "not a number" },
+	{ "length with leading zero", "POST", "/", "HTTP/1.1", "Host: a\nContent-Length: 03", 0,
+	  "not a number" },
+	{ "enormous length", "POST", "/", "HTTP/1.1",
+	  "Host: a\nContent-Length: 99999999999999999999", 0, "not a number" },
+	{ "length with trailing space", "POST", "/", "HTTP/1.1", "Host: a\nContent-Length: 3 ", 0,
+	  "not a number" },
+	{ "length and coding", "POST", "/", "HTTP/1.1",
+	  "Host: a\nContent-Length: 3\nTransfer-Encoding: chunked", 0, "together with" },
+	{ "two codings", "POST", "/", "HTTP/1.1",
+	  "Host: a\nTransfer-Encoding: chunked\nTransfer-Encoding: chunked", 0,
+	  "Transfer-Encoding: more than one" },
+	{ "gzip, chunked", "POST", "/", "HTTP/1.1", "Host: a\nTransfer-Encoding: gzip, chunked", 0,
+	  "only chunked" },
+	{ "identity", "POST", "/", "HTTP/1.1", "Host: a\nTransfer-Encoding: identity", 0,
+	  "only chunked" },
+	{ "chunked in a vertical tab", "POST", "/", "HTTP/1.1",
+	  "Host: a\nTransfer-Encoding: \vchunked", 0, "Transfer-Encoding: only visible" },
+	{ "two authorizations", "GET", "/", "HTTP/1.1",
+	  "Host: a\nAuthorization: a\nauthorization: b", 0, "Authorization: more than one" },
+	{ "two idempotency keys", "POST", "/", "HTTP/1.1",
+	  "Host: a\nIdempotency-Key: a\nIdempotency-Key: b", 0, "Idempotency-Key: more than one" },
+	{ "two content types", "POST", "/", "HTTP/1.1", "Host: a\nContent-Type: a\nContent-Type: b",
+	  0, "Content-Type: more than one" },
+	{ "space before the colon", "POST", "/", "HTTP/1.1", "Host: a\nContent-Length : 3", 0,
+	  "header 2" },
+	{ "tab in a name", "GET", "/", "HTTP/1.1", "Host: a\nX\tY: 3", 0, "header 2" },
+	{ "control character in a name", "GET", "/", "HTTP/1.1", "Host: a\nX\001: 3", 0,
+	  "header 2" },
+	{ "byte above ASCII in a name", "GET", "/", "HTTP/1.1", "Host: a\nX\xc3\xa9: 3", 0,
+	  "header 2" },
+	{ "empty name", "GET", "/", "HTTP/1.1", "Host: a\n: 3", 0, "header 2" },
+	{ "escape in a value", "GET", "/", "HTTP/1.1", "Host: a\nX: \033[2J", 0, "header X" },
+	{ "DEL in a value", "GET", "/", "HTTP/1.1", "Host: a\nX: \177", 0, "header X" },
+	{ "byte above ASCII in a value", "GET", "/", "HTTP/1.1", "Host: a\nX: \xa9", 0,
+	  "header X" },
+	{ "carriage return in a value", "GET", "/", "HTTP/1.1", "Host: a\nX: b\rc", 0, "header X" },
+	/* invisible in the callbacks: only the size on the wire shows them */
+	{ "NUL and more in a value", "GET", "/", "HTTP/1.1", "Host: a", 4, "request head of" },
+	{ "bare LF after a header", "GET", "/", "HTTP/1.1", "Host: a\nX: b", -1,
+	  "request head of" },
+	{ "folded line", "GET", "/", "HTTP/1.1", "Host: a\nX: b", 3, "request head of" },
+	{ "name split by CR LF", "GET", "/", "HTTP/1.1", "Host: a\nX: b", 2, "request head of" },
+	{ "two spaces before a value", "GET", "/", "HTTP/1.1", "Host: a", 1, "request head of" },
+	{ "two spaces in the request line", "GET", "/", "HTTP/1.1", "Host: a", 1,
+	  "request head of" },
+	{ "NUL in the target", "GET", "/v1/keys", "HTTP/1.1", "Host: a", 5, "request head of" },
+};
+
+static size_t split_lines(char *lines, struct cs_guard_head *head)
+{
+	size_t wire = 0;
+	char *save = NULL;
+
+	for (char *line = strtok_r(lines, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+		char *colon = strstr(line, ": ");
+
+		ck_assert_ptr_nonnull(colon);
+		head->headers[head->count++] = (struct cs_guard_header){
+			.name = { (const uint8_t *)line, (size_t)(colon - line) },
+			.value = cs_bytes_of(colon + 2),
+		};
+		wire += strlen(line) + 2;
+	}
+	return wire;
+}
+
+START_TEST(heads_are_guarded)
+{
+	const struct head_case *t = &head_cases[_i];
+	struct cs_guard_head head = { t->method, t->target, t->version,
+				      0,         0,         { { { NULL, 0 }, { NULL, 0 } } } };
+	struct cs_guard_facts facts;
+	struct cs_err e = { .rc = CS_OK };
+	char *lines = strdup(t->lines);
+	enum cs_rc rc;
+
+	ck_assert_ptr_nonnull(lines);
+	head.wire_size = split_lines(lines, &head) + strlen(t->method) + strlen(t->target) +
+			 strlen(t->version) + strlen("  \r\n\r\n");
+	head.wire_size = (size_t)((int)head.wire_size + t->off);
+	rc = cs_guard_check(&head, &facts, &e);
+	if (t->message) {
+		ck_assert_msg(rc == CS_E_INVALID, "%s: passed", t->name);
+		ck_assert_msg(strstr(e.msg, t->message) != NULL, "%s: %s", t->name, e.msg);
+	} else {
+		ck_assert_msg(rc == CS_OK, "%s: %s", t->name, e.msg);
+	}
+	free(lines);
+}
+END_TEST
+
+START_TEST(facts_of_a_head)
+{
+	static const char name[] = "Content-Length", value[] = "65536";
+	struct cs_guard_head head = { "POST", "/", "HTTP/1.1",
+				      57,     2,   { { { NULL, 0 }, { NULL, 0 } } } };
+	struct cs_guard_facts facts;
+	struct cs_err e = { .rc = CS_OK };
+
+	head.headers[0] = (struct cs_guard_header){ cs_bytes_of("Host"), cs_bytes_of("example") };
+	head.headers[1] = (struct cs_guard_header){ cs_bytes_of(name), cs_bytes_of(value) };
+	head.wire_size = strlen(
+		"POST / HTTP/1.1\r\nHost: example\r\nContent-Length: 65536\r\n\r\n");
+	ck_assert_msg(cs_guard_check(&head, &facts, &e) == CS_OK, "%s", e.msg);
+	ck_assert_int_eq(facts.content_length, 65536);
+	ck_assert(!facts.chunked);
+	ck_assert(!facts.has_idempotency_key);
+	ck_assert_uint_eq(facts.content_type.len, 0);
+}
+END_TEST
+
+START_TEST(too_many_headers)
+{
+	struct cs_guard_head head = { .method = "GET", .target = "/", .version = "HTTP/1.1" };
+	struct cs_guard_facts facts;
+	struct cs_err e = { .rc = CS_OK };
+
+	head.count = CS_GUARD_HEADERS_MAX + 1;
+	ck_assert_int_eq(cs_guard_check(&head, &facts, &e), CS_E_INVALID);
+	ck_assert_ptr_nonnull(strstr(e.msg, "more than"));
+}
+END_TEST
+
+/* --- targets ------------------------------------------------------------------------------------
+ */
+
+static const struct target_case {
+	const char *target;
+	const char *parts; /* segments joined by '|', then "?name=value" each; NULL: refused */
+} target_cases[] = {
+	{ "/v1/keys", "v1|keys" },
+	{ "/v1/keys/vendor%2Fapp", "v1|keys|vendor/app" },
+	{ "/v1/keys/a%2eb", "v1|keys|a.b" },
+	{ "/v1/requests?limit=3&state=pending", "v1|requests?limit=3?state=pending" },
+	{ "/v1/requests?state=%70ending", "v1|requests?state=pending" },
+	{ "/v1/requests?after=", "v1|requests?after=" },
+	{ "/v1/requests?a=b+c", "v1|requests?a=b+c" },
+	{ "", NULL },
+	{ "*", NULL },
+	{ "v1/keys", NULL },
+	{ "https://example/v1/keys", NULL },
+	{ "/", NULL },
+	{ "/v1/", NULL },
+	{ "//v1/keys", NULL },
+	{ "/v1//keys", NULL },
+	{ "/v1/../v1/keys", NULL },
+	{ "/v1/%2e%2e/keys", NULL },
+	{ "/v1/.%2E/keys", NULL },
+	{ "/v1/./keys", NULL },
+	{ "/v1\\keys", NULL },
+	{ "/v1/keys%00", NULL },
+	{ "/v1/keys%00.json", NULL },
+	{ "/v1/keys/%0a", NULL },
+	{ "/v1/keys/%7f", NULL },
+	{ "/v1/keys/%", NULL },
+	{ "/v1/keys/%4", NULL },
+	{ "/v1/keys/%4g", NULL },
+	{ "/v1/keys#x", NULL },
+	{ "/v1/keys x", NULL },
+	{ "/v1/\xc3\xa9", NULL },
+	{ "/v1/keys\x01", NULL },
+	{ "/v1/keys?", NULL },
+	{ "/v1/keys?x", NULL },
+	{ "/v1/keys?=x", NULL },
+	{ "/v1/keys?a=1&", NULL },
+	{ "/v1/keys?&a=1", NULL },
+	{ "/v1/keys?a=%00", NULL },
+	{ "/1/2/3/4/5/6/7/8", "1|2|3|4|5|6|7|8" },
+	{ "/1/2/3/4/5/6/7/8/9", NULL },
+};
+
+static void join(const struct cs_uri *u, struct cs_buf *out)
+{
+	for (size_t i = 0; i < u->segment_count; i++)
+		cs_buf_addf(out, "%s%s", i ? "|" : "", u->segments[i]);
+	for (size_t i = 0; i < u->pair_count; i++)
+		cs_buf_addf(out, "?%s=%s", u->pairs[i].name, u->pairs[i].value);
+}
+
+START_TEST(targets_are_split)
+{
+	const struct target_case *t = &target_cases[_i];
+	struct cs_err e = { .rc = CS_OK };
+	struct cs_buf parts;
+	struct cs_uri u;
+	enum cs_rc rc = cs_uri_parse(t->target, &u, &e);
+
+	if (!t->parts) {
+		ck_assert_msg(rc != CS_OK, "%s: passed", t->target);
+		return;
+	}
+	ck_assert_msg(rc == CS_OK, "%s: %s", t->target, e.msg);
+	cs_buf_init(&parts, 1024);
+	join(&u, &parts);
+	ck_assert_str_eq(cs_buf_str(&parts), t->parts);
+	cs_buf_done(&parts);
+}
+END_TEST
+
+START_TEST(long_targets_are_refused)
+{
+	char target[CS_URI_MAX + 2];
+	struct cs_uri u;
+
+	memset(target, 'a', sizeof(target));
+	target[0] = '/';
+	target[CS_URI_MAX] = '\0';
+	ck_assert_int_eq(cs_uri_parse(target, &u, NULL), CS_OK);
+	target[CS_URI_MAX] = 'a';
+	target[CS_URI_MAX + 1] = '\0';
+	ck_assert_int_eq(cs_uri_parse(target, &u, NULL), CS_E_TOO_LARGE);
+}
+END_TEST
+
+/* --- queries ------------------------------------------------------------------------------------
+ */
+
+#define LIST                                                                  \
+	(CS_PARAM_BIT(CS_PARAM_STATE) | CS_PARAM_BIT(CS_PARAM_ENVIRONMENT) |  \
+	 CS_PARAM_BIT(CS_PARAM_WAITS_FOR_ME) | CS_PARAM_BIT(CS_PARAM_AFTER) | \
+	 CS_PARAM_BIT(CS_PARAM_LIMIT) | CS_PARAM_BIT(CS_PARAM_WAIT))
+
+static const struct query_case {
+	const char *query;
+	enum cs_param param;
+	int64_t value;
+	const char *message; /* part of the refusal; NULL: passes */
+} query_cases[] = {
+	{ "limit=200", CS_PARAM_LIMIT, 200, NULL },
+	{ "wait=0", CS_PARAM_LIMIT, 50, NULL },
+	{ "wait=60", CS_PARAM_WAIT, 60, NULL },
+	{ "state=signed", CS_PARAM_STATE, CS_ST_SIGNED, NULL },
+	{ "environment=prod", CS_PARAM_ENVIRONMENT, CS_ENV_PROD, NULL },
+	{ "waits_for_me=true", CS_PARAM_WAITS_FOR_ME, 1, NULL },
+	{ "waits_for_me=false", CS_PARAM_WAITS_FOR_ME, 0, NULL },
+	{ "limit=0", CS_PARAM_LIMIT, 0, "limit is an integer from 1 to 200" },
+	{ "limit=201", CS_PARAM_LIMIT, 0, "limit is" },
+	{ "limit=-1", CS_PARAM_LIMIT, 0, "limit is" },
+	{ "limit=010", CS_PARAM_LIMIT, 0, "limit is" },
+	{ "limit=0x10", CS_PARAM_LIMIT, 0, "limit is" },
+	{ "limit=1e1", CS_PARAM_LIMIT, 0, "limit is" },
+	{ "limit=", CS_PARAM_LIMIT, 0, "limit is" },
+	{ "limit=99999999999999999999", CS_PARAM_LIMIT, 0, "limit is" },
+	{ "wait=61", CS_PARAM_WAIT, 0, "wait is an integer from 0 to 60" },
+	{ "state=none", CS_PARAM_STATE, 0, "state is one of denied, pending" },
+	{ "state=Signed", CS_PARAM_STATE, 0, "state is one of" },
+	{ "environment=", CS_PARAM_ENVIRONMENT, 0, "environment is one of dev, prod" },
+	{ "waits_for_me=yes", CS_PARAM_WAITS_FOR_ME, 0, "waits_for_me is true or false" },
+	{ "after=1", CS_PARAM_AFTER, 0, "after is a request id" },
+	{ "limit=1&limit=1", CS_PARAM_LIMIT, 0, "limit is given more than once" },
+	{ "limit=1&wait=1&limit=2", CS_PARAM_LIMIT, 0, "limit is given more than once" },
+	{ "from=1", CS_PARAM_FROM, 0, "unknown parameter \"from\"; taken are state" },
+	{ "Limit=1", CS_PARAM_LIMIT, 0, "unknown parameter \"Limit\"" },
+	{ "%e2%80%ae=1", CS_PARAM_LIMIT, 0, "unknown parameter \"\\xe2\\x80\\xae\"" },
+};
+
+START_TEST(queries_are_read)
+{
+	const struct query_case *t = &query_cases[_i];
+	struct cs_err e = { .rc = CS_OK };
+	struct cs_query q;
+	struct cs_uri u;
+	char target[128];
+	enum cs_rc rc;
+
+	snprintf(target, sizeof(target), "/v1/requests?%s", t->query);
+	ck_assert_int_eq(cs_uri_parse(target, &u, &e), CS_OK);
+	rc = cs_query_read(&u, LIST, &q, &e);
+	if (t->message) {
+		ck_assert_msg(rc == CS_E_INVALID, "%s: passed", t->query);
+		ck_assert_msg(strstr(e.msg, t->message) != NULL, "%s: %s", t->query, e.msg);
+	} else {
+		ck_assert_msg(rc == CS_OK, "%s: %s", t->query, e.msg);
+		ck_assert_int_eq(q.number[t->param], t->value);
+	}
+}
+END_TEST
+
+START_TEST(every_parameter_is_described)
+{
+	for (unsigned p = 0; p < CS_PARAM__COUNT; p++) {
+		const struct cs_param_row *row = cs_param_row(p);
+
+		ck_assert_ptr_nonnull(row->name);
+		ck_assert_ptr_nonnull(row->doc);
+		ck_assert((row->type == CS_PARAM_ENUM) == (row->value != NULL));
+	}
+}
+END_TEST
+
+/* --- routes -------------------------------------------------------------------------------------
+ */
+
+static const struct route_case {
+	const char *method, *target;
+	const char *name;  /* operationId; NULL: none */
+	const char *allow; /* with none: other methods of the path */
+} route_cases[] = {
+	{ "GET", "/v1/requests", "listRequests", NULL },
+	{ "POST", "/v1/requests", "submitRequest", NULL },
+	{ "GET", "/v1/requests/" ID, "getRequest", NULL },
+	{ "GET", "/v1/requests/" ID "/signatures/0", "getSignature", NULL },
+	{ "GET", "/v1/requests/" ID "/signatures/15", "getSignature", NULL },
+	{ "GET", "/v1/keys/vendor%2fapp", "getKey", NULL },
+	{ "GET", "/v1/requests/" ID "/signatures/16", NULL, NULL },
+	{ "GET", "/v1/requests/" ID "/signatures/00", NULL, NULL },
+	{ "GET", "/v1/requests/" ID "/signatures", NULL, NULL },
+	{ "GET", "/v1/requests/01900000-0000-7000-8000-00000000000A", NULL, NULL },
+	{ "GET", "/v1/requests/1", NULL, NULL },
+	{ "GET", "/v1/requests/" ID "/document/x", NULL, NULL },
+	{ "GET", "/v1/keys/a%20b", NULL, NULL },
+	{ "GET", "/v1", NULL, NULL },
+	{ "GET", "/v2/keys", NULL, NULL },
+	{ "GET", "/V1/keys", NULL, NULL },
+	{ "DELETE", "/v1/requests", NULL, "POST, GET" },
+	{ "HEAD", "/v1/keys", NULL, "GET" },
+	{ "get", "/v1/keys", NULL, "GET" },
+	{ "GET", "/v1/requests/" ID "/cancel", NULL, "POST" },
+};
+
+START_TEST(routes_are_found)
+{
+	const struct route_case *t = &route_cases[_i];
+	const struct cs_route *r = NULL;
+	struct cs_err e = { .rc = CS_OK };
+	struct cs_call call;
+	struct cs_buf allow;
+	struct cs_uri u;
+	enum cs_rc rc;
+
+	cs_buf_init(&allow, 64);
+	ck_assert_int_eq(cs_uri_parse(t->target, &u, &e), CS_OK);
+	rc = cs_route_find(t->method, &u, &call, &r, &allow, &e);
+	if (t->name) {
+		ck_assert_msg(rc == CS_OK, "%s: %s", t->target, e.msg);
+		ck_assert_str_eq(r->name, t->name);
+	} else {
+		ck_assert_msg(rc == (t->allow ? CS_E_UNSUPPORTED : CS_E_NOT_FOUND), "%s",
+			      t->target);
+		ck_assert_str_eq(cs_buf_str(&allow), t->allow ? t->allow : "");
+	}
+	cs_buf_done(&allow);
+}
+END_TEST
+
+START_TEST(table_is_sane)
+{
+	struct cs_err e = { .rc = CS_OK };
+	size_t count;
+	const struct cs_route *routes = cs_routes(&count);
+
+	ck_assert_msg(cs_routes_sane(routes, count, &e) == CS_OK, "%s", e.msg);
+}
+END_TEST
+
+/* A copy of a good row, spoilt. */
+static void spoil(int how, struct cs_route *r)
+{
+	switch (how) {
+	case 0: r->roles = 0; break;
+	case 1: r->roles |= 1U << 31; break;
+	case 2: r->handler = NULL; break;
+	case 3: r->summary = NULL; break;
+	case 4: r->method = "PUT"; break;
+	case 5: r->path = "/v1/things/{thing}"; break;
+	case 6: r->reply_type = "text/plain"; break;
+	case 7: r->params = CS_PARAM_BIT(CS_PARAM__COUNT); break;
+	case 8: r->wait = CS_WAIT_ANY; break;
+	case 9: r->path = NULL; break;
+	default: break;
+	}
+}
+
+#define SPOILS 10
+
+START_TEST(spoilt_rows_are_refused)
+{
+	struct cs_err e = { .rc = CS_OK };
+	size_t count;
+	struct cs_route row[2];
+	const struct cs_route *routes = cs_routes(&count);
+
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(routes[i].name, "listKeys") == 0)
+			row[0] = row[1] = routes[i];
+	row[1].path = "/v1/other";
+	ck_assert_msg(cs_routes_sane(row, 2, &e) == CS_OK, "%s", e.msg);
+	spoil(_i, &row[1]);
+	ck_assert_int_eq(cs_routes_sane(row, 2, &e), CS_E_INTERNAL);
+	row[1] = row[0];
+	ck_assert_int_eq(cs_routes_sane(row, 2, &e), CS_E_INTERNAL);
+	ck_assert_ptr_nonnull(strstr(e.msg, "twice"));
+}
+END_TEST
+
+/* --- problems -----------------------------------------------------------------------------------
+ */
+
+START_TEST(every_code_has_a_problem)
+{
+	ck_assert_ptr_null(cs_problem_row(CS_OK));
+	ck_assert_ptr_null(cs_problem_row(CS_REFUSE__COUNT));
+	for (unsigned code = CS_OK + 1; code < CS_REFUSE__COUNT; code++) {
+		const struct cs_problem_row *row = cs_problem_row(code);
+
+		ck_assert_msg(row != NULL, "code %u has no row", code);
+		ck_assert(row->status >= 400 && row->status < 600);
+		ck_assert_ptr_nonnull(row->title);
+		if (code < CS_RC__COUNT)
+			ck_assert_str_eq(row->name, cs_rc_name((enum cs_rc)code));
+		/* what is logged as an incident is ours */
+		ck_assert(!row->incident || row->status >= 500);
+	}
+}
+END_TEST
+
+START_TEST(problems_are_json)
+{
+	struct cs_problem_doc doc = {
+		.code = CS_E_DENIED,
+		.detail = "quote \" escape \033 bytes \xff\xfe end",
+		.rule = "quorum",
+		.request = ID,
+	};
+	const char *detail, *type;
+	struct cs_buf out;
+	int status;
+	json_t *root;
+
+	cs_buf_init(&out, 4096);
+	cs_problem_write(&doc, &out);
+	root = json_loadb(cs_buf_str(&out), out.len, 0, NULL);
+	ck_assert_msg(root != NULL, "%s", cs_buf_str(&out));
+	ck_assert_int_eq(json_unpack(root, "{s:s, s:s, s:i}", "detail", &detail, "type", &type,
+				     "status", &status),
+			 0);
+	ck_assert_str_eq(detail, "quote \" escape \\x1b bytes \\xff\\xfe end");
+	ck_assert_str_eq(type, "urn:countersign:problem:denied");
+	ck_assert_int_eq(status, 403);
+	ck_assert_str_eq(json_string_value(json_object_get(root, "rule")), "quorum");
+	ck_assert_str_eq(json_string_value(json_object_get(root, "request")), ID);
+	json_decref(root);
+	cs_buf_done(&out);
+}
+END_TEST
+
+/* --- OpenAPI ------------------------------------------------------------------------------------
+ */
+
+/* Every {"$ref": "#/components/KIND/NAME"} leads somewhere. */
+static void follow_refs(const json_t *root, const json_t *value)
+{
+	const char *key;
+	json_t *child;
+	size_t i;
+
+	json_array_foreach (value, i, child) {
+		follow_refs(root, child);
+	}
+	json_object_foreach ((json_t *)(uintptr_t)value, key, child) {
+		const json_t *at = root;
+		char *ref, *part, *save = NULL;
+
+		follow_refs(root, child);
+		if (strcmp(key, "$ref") != 0)
+			continue;
+		ref = strdup(json_string_value(child) + 2);
+		for (part = strtok_r(ref, "/", &save); part; part = strtok_r(NULL, "/", &save))
+			at = json_object_get(at, part);
+		ck_assert_msg(at != NULL, "%s leads nowhere", json_string_value(child));
+		free(ref);
+	}
+}
+
+START_TEST(openapi_is_whole)
+{
+	size_t count, operations = 0;
+	const struct cs_route *routes = cs_routes(&count);
+	struct cs_buf out;
+	const char *key;
+	json_t *root, *path;
+
+	cs_buf_init(&out, 1U << 20);
+	cs_http_openapi(&out);
+	ck_assert_int_eq(out.failed, CS_OK);
+	root = json_loadb(cs_buf_str(&out), out.len, JSON_REJECT_DUPLICATES, NULL);
+	ck_assert_ptr_nonnull(root);
+	json_object_foreach (json_object_get(root, "paths"), key, path) {
+		operations += json_object_size(path);
+	}
+	ck_assert_uint_eq(operations, count);
+	ck_assert_str_eq(routes[0].name, "submitRequest");
+	follow_refs(root, root);
+	json_decref(root);
+	cs_buf_done(&out);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("http");
+	TCase *tc = tcase_create("edge");
+	SRunner *runner;
+	int failed;
+
+	tcase_add_loop_test(tc, heads_are_guarded, 0, (int)COUNT(head_cases));
+	tcase_add_test(tc, facts_of_a_head);
+	tcase_add_test(tc, too_many_headers);
+	tcase_add_loop_test(tc, targets_are_split, 0, (int)COUNT(target_cases));
+	tcase_add_test(tc, long_targets_are_refused);
+	tcase_add_loop_test(tc, queries_are_read, 0, (int)COUNT(query_cases));
+	tcase_add_test(tc, every_parameter_is_described);
+	tcase_add_loop_test(tc, routes_are_found, 0, (int)COUNT(route_cases));
+	tcase_add_test(tc, table_is_sane);
+	tcase_add_loop_test(tc, spoilt_rows_are_refused, 0, SPOILS);
+	tcase_add_test(tc, every_code_has_a_problem);
+	tcase_add_test(tc, problems_are_json);
+	tcase_add_test(tc, openapi_is_whole);
+	suite_add_tcase(suite, tc);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
