@@ -33,14 +33,15 @@ static gnutls_datum_t datum_of(const struct cs_buf *b)
 
 static enum cs_rc read_pem(const char *path, struct cs_buf *out, struct cs_err *e)
 {
-	enum cs_rc rc;
+	struct cs_err cause;
 
 	if (strncmp(path, "pkcs11:", strlen("pkcs11:")) == 0)
 		return CS_FAIL(e, CS_E_CONFIG,
 			       "%s: TLS keys of the daemon are files; it loads no PKCS#11 module",
 			       path);
-	rc = cs_file_read(path, out, e);
-	return rc == CS_OK ? CS_OK : CS_FAIL(e, CS_E_CONFIG, "%s", e->msg);
+	if (cs_file_read(path, out, &cause) != CS_OK)
+		return CS_FAIL(e, CS_E_CONFIG, "%s", cause.msg);
+	return CS_OK;
 }
 
 static enum cs_rc check_key_mode(const char *path, struct cs_err *e)
@@ -166,11 +167,6 @@ static enum cs_rc check_crl(struct cs_tls *t, gnutls_x509_crl_t crl, const char 
 	char text[CS_TIME_TEXT];
 	unsigned status = 0;
 
-	if (gnutls_x509_crl_verify(crl, t->anchors, t->anchor_count, 0, &status) < 0 || status != 0)
-		return CS_FAIL(e, CS_E_CONFIG,
-			       "%s: a CRL is not signed by a CA of the client CAs' file, or by a "
-			       "weak algorithm",
-			       path);
 	if (issued == (time_t)-1 || next == (time_t)-1)
 		return CS_FAIL(e, CS_E_CONFIG, "%s: a CRL has no thisUpdate or no nextUpdate",
 			       path);
@@ -183,6 +179,11 @@ static enum cs_rc check_crl(struct cs_tls *t, gnutls_x509_crl_t crl, const char 
 		return CS_FAIL(e, CS_E_CONFIG, "%s: a CRL is outdated since %s; fetch a new one",
 			       path, text);
 	}
+	if (gnutls_x509_crl_verify(crl, t->anchors, t->anchor_count, 0, &status) < 0 || status != 0)
+		return CS_FAIL(e, CS_E_CONFIG,
+			       "%s: a CRL is not signed by a CA of the client CAs' file, or by a "
+			       "weak algorithm",
+			       path);
 	if ((int64_t)next * CS_SECOND < t->crl_until)
 		t->crl_until = (int64_t)next * CS_SECOND;
 	return check_crl_extensions(crl, path, e);
