@@ -381,7 +381,7 @@ static enum cs_rc start_mhd(struct cs_http *h, struct cs_err *e)
 		MHD_OPTION_CONNECTION_LIMIT, (unsigned)config->connections_max,           /**/
 		MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)config->connections_per_ip, /**/
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,            /**/
-		MHD_OPTION_STRICT_FOR_CLIENT, 1,                                          /**/
+		MHD_OPTION_STRICT_FOR_CLIENT, 0, /* the guard is stricter, and answers better */
 		MHD_OPTION_THREAD_POOL_SIZE,
 		config->threads > 1 ? (unsigned)config->threads : 0, /**/
 		MHD_OPTION_END);
