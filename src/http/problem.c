@@ -22,9 +22,9 @@ static const struct cs_problem_row rows[CS_REFUSE__COUNT] = {
 	[CS_E_MISMATCH] = { "mismatch", 422, "The idempotency key was used with another body",
 			    false },
 	[CS_E_DENIED] = { "denied", 403, "The policy says no", false },
-	[CS_E_SIGNATURE] = { "bad-signature", 422, "A signature does not verify", false },
+	[CS_E_SIGNATURE] = { "bad-signature", 400, "A signature does not verify", false },
 	[CS_E_EXPIRED] = { "expired", 409, "The request has expired", false },
-	[CS_E_PENDING] = { "pending", 409, "Not yet: wait for the request to be signed", false },
+	[CS_E_PENDING] = { "pending", 425, "Not yet: wait for the request to be signed", false },
 	[CS_E_RATE] = { "rate-limited", 429, "Too many requests", false },
 	/* ours, or the environment's */
 	[CS_E_BUSY] = { "busy", 503, "Too much to do right now", false },

@@ -112,23 +112,31 @@ PART(quorum_line, "QuorumLine", OPEN, "How many of a group must approve.", quoru
 static const struct cs_schema_field vote_fields[] = {
 	{ "decision", CS_S_ENUM, REQUIRED, VERDICTS, NULL },
 	{ "group", CS_S_NAME, REQUIRED, NAME, NULL },
+	{ "n", CS_S_INT, REQUIRED, 1, CS_N_MAX, NULL, NULL, "Counts the person's decisions on this request." },
 	{ "person", CS_S_NAME, REQUIRED, NAME, NULL },
 };
-PART(vote, "Vote", OPEN, "The decision of a person that counts now.", vote_fields);
+PART(vote, "Vote", OPEN, "A decision whose signature counts now.", vote_fields);
 
 static const struct cs_schema_field request_fields[] = {
 	{ "artifacts", CS_S_LIST, REQUIRED, 1, CS_ARTIFACTS_MAX, NULL, &artifact_view, NULL },
+	{ "build", CS_S_OBJECT, OPTIONAL, 0, 0, NULL, &build, NULL },
+	{ "comment", CS_S_TEXT, OPTIONAL, 1, CS_COMMENT_MAX, NULL, NULL, NULL },
 	{ "created", CS_S_TIME, REQUIRED, NONE, NULL },
+	{ "document_sha256", CS_S_HEX, REQUIRED, SHA256_HEX, "Of the bytes that approvers sign." },
 	{ "environment", CS_S_ENUM, REQUIRED, ENVIRONMENTS, NULL },
 	{ "expires", CS_S_TIME, REQUIRED, NONE, NULL },
 	{ "id", CS_S_UUID, REQUIRED, NONE, NULL },
-	{ "missing", CS_S_INT, OPTIONAL, COUNTER, "Approvals still needed." },
+	{ "missing", CS_S_INT, REQUIRED, COUNTER, "Approvals still needed." },
 	{ "principal", CS_S_NAME, REQUIRED, NAME, "Who asked." },
-	{ "quorum", CS_S_LIST, OPTIONAL, 0, 2 * CS_QUORUM_LINES_MAX, NULL, &quorum_line, NULL },
-	{ "reason", CS_S_TEXT, OPTIONAL, 0, CS_REASON_MAX, NULL, NULL, "Why it ended as it did." },
+	{ "quorum", CS_S_LIST, REQUIRED, 0, 2 * CS_QUORUM_LINES_MAX, NULL, &quorum_line, NULL },
+	{ "reason", CS_S_TEXT, OPTIONAL, 1, CS_REASON_MAX, NULL, NULL, "Why it ended as it did." },
+	{ "release", CS_S_OBJECT, OPTIONAL, 0, 0, NULL, &release, NULL },
 	{ "revision", CS_S_INT, REQUIRED, COUNTER, "Grows with every change; for long polls." },
+	{ "signatures", CS_S_LIST, OPTIONAL, 1, CS_ARTIFACTS_MAX, NULL, NULL,
+	  "Base64, in the order of the artifacts; for agents and auditors, when signed." },
 	{ "state", CS_S_ENUM, REQUIRED, STATES, NULL },
-	{ "votes", CS_S_LIST, OPTIONAL, 0, CS_DECISIONS_MAX, NULL, &vote, NULL },
+	{ "votes", CS_S_LIST, REQUIRED, 0, CS_DECISIONS_MAX, NULL, &vote, NULL },
+	{ "waits_for_me", CS_S_BOOL, OPTIONAL, NONE, "For approvers: pending, and their approval would count." },
 };
 SCHEMA(cs_schema_request, "Request", OPEN, "The view of a request. Later releases add fields.", request_fields);
 
@@ -167,6 +175,7 @@ static const struct cs_schema_field key_fields[] = {
 	{ "environment", CS_S_ENUM, REQUIRED, ENVIRONMENTS, NULL },
 	{ "format", CS_S_ENUM, REQUIRED, FORMATS, NULL },
 	{ "hash", CS_S_ENUM, REQUIRED, HASHES, NULL },
+	{ "imported", CS_S_BOOL, REQUIRED, NONE, "Whether the key was not made on its token." },
 	{ "max_wait", CS_S_INT, REQUIRED, 1, CS_MAX_WAIT_MAX, NULL, NULL, "Seconds that a request may wait for approvals." },
 	{ "name", CS_S_NAME, REQUIRED, NAME, NULL },
 	{ "not_after", CS_S_TIME, OPTIONAL, NONE, NULL },
@@ -197,8 +206,8 @@ static const struct cs_schema_field health_fields[] = {
 SCHEMA(cs_schema_health, "Health", OPEN, "The process answers.", health_fields);
 
 static const struct cs_schema_field check_fields[] = {
-	{ "message", CS_S_TEXT, OPTIONAL, NONE, NULL },
-	{ "name", CS_S_NAME, REQUIRED, NAME, "log, disk, signer:TOKEN, crl" },
+	{ "message", CS_S_TEXT, REQUIRED, NONE, "What is wrong; empty when ok." },
+	{ "name", CS_S_NAME, REQUIRED, NAME, "log, disk, signer:TOKEN, crl, stopping" },
 	{ "ok", CS_S_BOOL, REQUIRED, NONE, NULL },
 };
 PART(check, "Check", OPEN, "One part of readiness.", check_fields);
