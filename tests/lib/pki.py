@@ -9,6 +9,8 @@ import hashlib
 import ipaddress
 import os
 import pathlib
+import subprocess
+import tempfile
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -17,6 +19,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 CLIENT = ExtendedKeyUsageOID.CLIENT_AUTH
 SERVER = ExtendedKeyUsageOID.SERVER_AUTH
+ANY = ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE
+EMAIL = ExtendedKeyUsageOID.EMAIL_PROTECTION
 
 
 def now():
@@ -133,6 +137,20 @@ class Authority:
             builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
         certificate = builder.sign(self.key, hash_ or hashes.SHA256())
         return Identity(certificate, key, [a.certificate for a in (send or [])])
+
+    def issue_sha1(self, common_name):
+        """A client certificate signed over SHA-1, by openssl: Python's library refuses."""
+        with tempfile.TemporaryDirectory(prefix="cs", dir="/tmp") as directory:
+            directory = pathlib.Path(directory)
+            (directory / "ca.pem").write_bytes(self.pem())
+            (directory / "ca.key").write_bytes(pem_of_key(self.key))
+            subprocess.run(
+                ["openssl", "req", "-x509", "-sha1", "-CA", "ca.pem", "-CAkey", "ca.key", "-days", "5", "-newkey",
+                 "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "key", "-out", "pem", "-subj",
+                 f"/CN={common_name}", "-addext", "basicConstraints=CA:FALSE", "-addext", "extendedKeyUsage=clientAuth"],
+                cwd=directory, check=True, capture_output=True)
+            certificate = x509.load_pem_x509_certificate((directory / "pem").read_bytes())
+            return Identity(certificate, serialization.load_pem_private_key((directory / "key").read_bytes(), None))
 
     def crl(self, revoked=(), last=None, until=None, key=None, critical=False):
         """A CRL in PEM over identities or certificates."""

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * http/ on a fake core, as a program: what tests/flow/http_*.py talk to. Arguments: directory of
+ * http/ on a fake core, as a program: what tests/flow talk to. Arguments: directory of
  * the test PKI. SIGHUP reads access and TLS files again, SIGTERM stops.
  */
 #include <signal.h>
@@ -77,20 +77,22 @@ static void reload(const char *directory, struct cs_core *core, struct cs_http *
 
 int main(int argc, char **argv)
 {
-	struct cs_core *core = fake_core_new();
+	struct cs_core *core;
 	struct cs_access *a;
 	struct cs_http *http;
 	struct cs_err e;
 	sigset_t set;
 	int got;
 
-	if (argc != 2 || !core)
-		return 2;
+	/* before the first thread, so that only this one takes signals */
 	signal(SIGPIPE, SIG_IGN);
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGHUP);
 	sigprocmask(SIG_BLOCK, &set, NULL);
+	core = fake_core_new();
+	if (argc != 2 || !core)
+		return 2;
 	a = read_access(argv[1]);
 	if (a)
 		fake_core_set_access(core, a);
