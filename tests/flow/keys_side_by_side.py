@@ -122,6 +122,7 @@ class NotAsPinned(unittest.TestCase):
                             "--label", problem, "--usage-sign", option)
                 out = token.tool("describe").stdout.split(f'cka_id: "{cka_id}"')[1]
                 public_key = re.search(r"public_key: (\S+)", out)[1]
+                self.assertIn("# refused", out.split("  - name: ")[0])
                 self.unusable(signers.key("odd", "dev", cka_id, "p-256", public_key), problem)
 
     def test_disabled(self):
@@ -141,11 +142,11 @@ class Tools(unittest.TestCase):
     def test_describe_prints_what_keygen_printed(self):
         out = token.tool("describe").stdout
         self.assertIn(f'serial: "{token.serial}"', out)
+        entries = {entry.split("\n")[0]: entry for entry in out.split("  - name: ")[2:]}
         for key in keys:
-            self.assertIn(f'cka_id: "{key["cka_id"]}"\n    algorithm: {key["algorithm"]}\n', out)
-            self.assertIn(f'public_key: {key["public_key"]}\n', out)
-        own = out.split("- name: restored")[0]
-        self.assertNotIn("refused", own)
+            entry = entries[key["name"]]
+            self.assertIn(f'cka_id: "{key["cka_id"]}"\n    algorithm: {key["algorithm"]}\n', entry)
+            self.assertTrue(entry.endswith(f'public_key: {key["public_key"]}\n'), entry)
 
     def test_bench_measures(self):
         out = token.tool("bench", "--id", "03", "--seconds", "1", "--children", "2").stdout
