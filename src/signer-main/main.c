@@ -4,6 +4,7 @@
  * Reads the command line and hands over; see parent.h, tool.h, bench.h.
  */
 #include <stdio.h>
+#include <unistd.h>
 
 #include "signer-main/bench.h"
 #include "signer-main/parent.h"
@@ -72,7 +73,9 @@ int main(int argc, char **argv)
 	}
 	cs_log_set_program("countersign-signer");
 	cs_log_set_level(options.log_level);
-	if (options.command != CS_CMD_RUN)
-		return run_tool(&options);
-	return (int)cs_parent_run(&options);
+	if (options.command == CS_CMD_RUN)
+		return (int)cs_parent_run(&options);
+	/* not through exit(3): a tool may have loaded a module, whose exit handlers are known to
+	 * crash */
+	_exit(run_tool(&options));
 }
