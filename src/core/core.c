@@ -48,8 +48,7 @@ int cs_core_signer_index(const struct cs_core *c, const char *token)
 	return -1;
 }
 
-/* --- attempt threads
- * --------------------------------------------------------------------------------------------- */
+/* --- attempt threads --- */
 
 void cs_core_schedule(struct cs_core *c, const char *id)
 {
@@ -98,8 +97,7 @@ static void stop_attempts(struct cs_core *c)
 	c->attempts = NULL;
 }
 
-/* --- what the log says at start and reload
- * ------------------------------------------------------------------------- */
+/* --- what the log says at start and reload --- */
 
 static enum cs_rc note(struct cs_core *c, struct cs_store *s, enum cs_event_kind kind,
 		       const struct cs_buf *detail, struct cs_err *e)
@@ -281,9 +279,7 @@ static enum cs_rc end_log(struct cs_core *c, struct cs_err *e)
 	return rc;
 }
 
-/* --- open and close
- * ---------------------------------------------------------------------------------------------------
- */
+/* --- open and close --- */
 
 static enum cs_rc open_signers(struct cs_core *c, const struct cs_core_config *config,
 			       struct cs_err *e)
@@ -408,9 +404,7 @@ void cs_core_close(struct cs_core *c)
 	core_free(c);
 }
 
-/* --- reload
- * --------------------------------------------------------------------------------------------------------------
- */
+/* --- reload --- */
 
 static enum cs_rc reload_run(struct cs_core *c, struct cs_store *s, void *arg, struct cs_err *e)
 {

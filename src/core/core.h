@@ -75,9 +75,7 @@ struct cs_answer {
 void cs_answer_init(struct cs_answer *a);
 void cs_answer_done(struct cs_answer *a);
 
-/* --- requests
- * -------------------------------------------------------------------------------------------------
- */
+/* --- requests --- */
 
 /**
  * Submit. The answer is the request's view: signed when the signer answered in its time, else as
@@ -134,8 +132,7 @@ enum cs_rc cs_core_cancel(struct cs_core *c, const struct cs_caller *who, const 
 enum cs_rc cs_core_signature(struct cs_core *c, const struct cs_caller *who, const char *id,
 			     int64_t index, struct cs_answer *a, struct cs_err *e) CS_MUST_CHECK;
 
-/* --- keys, log, health
- * ------------------------------------------------------------------------------------------- */
+/* --- keys, log, health --- */
 
 /** {"keys":[{"algorithm","disabled","environment","format","hash","max_wait","name","not_after"?,"not_before"?,"public_key"
  * (PEM),"quorum","software_token","spki_sha256","token"}]}; agents see the ones they may use. */
@@ -165,17 +162,14 @@ enum cs_rc cs_core_ready(struct cs_core *c, struct cs_answer *a, struct cs_err *
 /** Another layer's part in readiness ("crl"): message "" = ok. `name` in static storage. */
 void cs_core_set_check(struct cs_core *c, const char *name, const char *message);
 
-/* --- refusals
- * --------------------------------------------------------------------------------------------------
- */
+/* --- refusals --- */
 
 /** Counted per source and minute, one event each; never blocks. */
 void cs_core_auth_refused(struct cs_core *c, const char *source, const char *reason);
 void cs_core_access_refused(struct cs_core *c, const struct cs_caller *who, const char *method,
 			    const char *path, const char *role);
 
-/* --- waiting without a thread
- * ------------------------------------------------------------------------------------ */
+/* --- waiting without a thread --- */
 
 /** Called once, from a core thread: something changed, the time is over, or the core drains. Must
  * only queue work. */

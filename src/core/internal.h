@@ -23,8 +23,7 @@
 #define CS_RETRIES 16 /* of an optimistic command that met a conflict */
 #define CS_CHECKS_MAX 8
 
-/* --- writer.c: one thread, one writing connection, whole batches
- * ------------------------------------------------ */
+/* --- writer.c: one thread, one writing connection, whole batches --- */
 
 struct cs_command;
 typedef enum cs_rc cs_command_fn(struct cs_core *c, struct cs_store *s, void *arg,
@@ -54,9 +53,7 @@ enum cs_rc cs_writer_run(struct cs_core *c, cs_command_fn *run, void *arg,
 enum cs_rc cs_writer_submit(struct cs_core *c, struct cs_command *cmd,
 			    struct cs_err *e) CS_MUST_CHECK;
 
-/* --- readers.c
- * ---------------------------------------------------------------------------------------------------
- */
+/* --- readers.c --- */
 
 struct cs_readers {
 	pthread_mutex_t lock;
@@ -72,9 +69,7 @@ void cs_readers_close(struct cs_readers *r);
 struct cs_store *cs_reader_get(struct cs_core *c);
 void cs_reader_put(struct cs_core *c, struct cs_store *s);
 
-/* --- wait.c
- * ------------------------------------------------------------------------------------------------------
- */
+/* --- wait.c --- */
 
 struct cs_waiter;
 struct cs_waits {
@@ -92,8 +87,7 @@ void cs_waits_notify(struct cs_core *c, const char *id);
 void cs_waits_tick(struct cs_core *c, int64_t now_mono);
 void cs_waits_close(struct cs_core *c);
 
-/* --- admission.c, refusals.c
- * --------------------------------------------------------------------------------------- */
+/* --- admission.c, refusals.c --- */
 
 struct cs_admission;
 enum cs_rc cs_admission_new(struct cs_admission **ap, struct cs_err *e) CS_MUST_CHECK;
@@ -128,9 +122,7 @@ int64_t cs_event_clock_now(struct cs_core *c);
 /** Did the clock jump since `offset` was taken, which is renewed? Any thread. */
 bool cs_event_clock_jumped(int64_t *offset);
 
-/* --- the state
- * -----------------------------------------------------------------------------------------------------
- */
+/* --- the state --- */
 
 struct cs_core_check {
 	const char *name;
@@ -171,11 +163,13 @@ struct cs_core {
 	struct cs_core_check checks[CS_CHECKS_MAX];
 	size_t check_count;
 	struct cs_signer_seen seen[CS_TOKENS_MAX];
+	struct cs_attempt *running; /* every attempt from its plan to its end */
 
 	atomic_bool stopping;
 	atomic_bool draining;
 	atomic_bool log_broken; /* the last commit failed; cleared by the next that succeeds */
 	atomic_bool disk_low;
+	atomic_bool outcome_lost; /* an outcome could not be written: the timer repairs */
 	_Atomic int64_t revision; /* seq of the last event that changed a request */
 };
 
@@ -188,8 +182,7 @@ enum cs_rc cs_core_policy_is(const struct cs_core *c, const struct cs_policy *p,
 /** The index of a token's signer, or −1. */
 int cs_core_signer_index(const struct cs_core *c, const char *token);
 
-/* --- move.c: the only place that changes a request's state
- * --------------------------------------------------------- */
+/* --- move.c: the only place that changes a request's state --- */
 
 struct cs_move {
 	int64_t num;
@@ -220,8 +213,7 @@ enum cs_rc cs_core_end(struct cs_core *c, const struct cs_request_row *row, enum
 		       enum cs_event_kind kind, const char *actor, const char *reason,
 		       struct cs_err *e) CS_MUST_CHECK;
 
-/* --- load.c: a request with all that belongs to it
- * ------------------------------------------------------------------ */
+/* --- load.c: a request with all that belongs to it --- */
 
 /** A stored decision. */
 struct cs_stored_decision {
@@ -264,9 +256,7 @@ bool cs_case_is_visible(const struct cs_policy *policy, const struct cs_principa
 enum cs_rc cs_case_open(struct cs_core *c, const struct cs_caller *who, const char *id,
 			struct cs_case **kp, struct cs_err *e) CS_MUST_CHECK;
 
-/* --- view.c
- * ----------------------------------------------------------------------------------------------------------
- */
+/* --- view.c --- */
 
 /** Append the view of a case as JSON. `s` gives the signatures of a signed request. */
 enum cs_rc cs_view_write(const struct cs_case *k, const struct cs_principal *who,
@@ -277,9 +267,7 @@ bool cs_view_waits_for(const struct cs_case *k, const char *person);
 enum cs_rc cs_view_answer(struct cs_core *c, const struct cs_caller *who, const char *id,
 			  struct cs_answer *a, struct cs_err *e) CS_MUST_CHECK;
 
-/* --- sign.c: attempts
- * --------------------------------------------------------------------------------------------------
- */
+/* --- sign.c: attempts --- */
 
 struct cs_attempt;
 
@@ -299,13 +287,15 @@ void cs_attempt_run(struct cs_attempt *a);
 void cs_core_attempt(struct cs_core *c, const char *id);
 /** Let an attempt thread try this request soon; the timer finds it if the queue is full. */
 void cs_core_schedule(struct cs_core *c, const char *id);
-/** Start-up: intents without an outcome become sign.unknown. In a transaction, before the writer
- * runs. */
+/** Is an attempt on this request running in this process? */
+bool cs_attempt_is_running(struct cs_core *c, const char *id);
+/**
+ * Intents without an outcome and without a running attempt become sign.unknown: after an unclean
+ * stop, and when the log could not take an outcome. In a transaction.
+ */
 enum cs_rc cs_core_repair(struct cs_core *c, struct cs_store *s, struct cs_err *e) CS_MUST_CHECK;
 
-/* --- rejudge.c, timer.c, signers.c
- * ------------------------------------------------------------------------------------------------
- */
+/* --- rejudge.c, timer.c, signers.c --- */
 
 /** Judge every waiting request again under c's new policy; in the reload's transaction. */
 enum cs_rc cs_core_rejudge(struct cs_core *c, struct cs_store *s, struct cs_policy *policy,

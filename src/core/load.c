@@ -137,20 +137,40 @@ enum cs_rc cs_case_read(struct cs_core *c, struct cs_case *k, const char *id, st
 	return rc;
 }
 
+static bool asks_group(const struct cs_quorum_list *q, const char *group)
+{
+	for (size_t i = 0; i < q->count; i++)
+		if (strcmp(q->lines[i].group, group) == 0)
+			return true;
+	return false;
+}
+
+/** Does the document's quorum, or today's quorum of one of its keys, ask the group of this person?
+ */
+static bool asks_person(const struct cs_policy *policy, const char *person,
+			const struct cs_request *doc)
+{
+	const struct cs_approver *approver = cs_policy_approver(policy, person);
+
+	if (!approver)
+		return false;
+	for (size_t i = 0; i < doc->count; i++) {
+		const struct cs_key *key = cs_policy_key_by_spki(policy,
+								 &doc->artifacts[i].key_spki);
+
+		if (key && asks_group(&key->quorum, approver->group))
+			return true;
+	}
+	return asks_group(&doc->quorum, approver->group);
+}
+
 bool cs_case_is_visible(const struct cs_policy *policy, const struct cs_principal *who,
 			const struct cs_request_row *row, const struct cs_request *doc)
 {
-	const struct cs_approver *approver;
-
 	switch (who->role) {
 	case CS_ROLE_AUDITOR: return true;
 	case CS_ROLE_AGENT: return strcmp(who->name, row->principal) == 0;
-	case CS_ROLE_APPROVER:
-		approver = cs_policy_approver(policy, who->persons[0]);
-		for (size_t i = 0; approver && i < doc->quorum.count; i++)
-			if (strcmp(doc->quorum.lines[i].group, approver->group) == 0)
-				return true;
-		return false;
+	case CS_ROLE_APPROVER: return asks_person(policy, who->persons[0], doc);
 	case CS_ROLE_OPERATOR:
 	case CS_ROLE_NONE: return false;
 	}

@@ -55,6 +55,21 @@ static enum cs_rc move(struct cs_core *c, struct cs_store *s, const struct cs_ca
 	return rc;
 }
 
+/** Approvers of groups that the new policy asks shall see the request. */
+static enum cs_rc ask_groups(struct cs_store *s, const struct cs_case *k, struct cs_err *e)
+{
+	enum cs_rc rc = CS_OK;
+
+	for (size_t i = 0; rc == CS_OK && i < k->doc.count; i++) {
+		const struct cs_key *key = cs_policy_key_by_spki(k->policy,
+								 &k->doc.artifacts[i].key_spki);
+
+		if (key)
+			rc = cs_store_request_groups(s, k->row.num, &key->quorum, e);
+	}
+	return rc;
+}
+
 static enum cs_rc rejudge_one(struct cs_core *c, struct cs_store *s, struct cs_policy *policy,
 			      const char *id, struct cs_err *e)
 {
@@ -69,6 +84,9 @@ static enum cs_rc rejudge_one(struct cs_core *c, struct cs_store *s, struct cs_p
 	k->policy = cs_policy_ref(policy);
 	rc = cs_case_load(k, s, id, e);
 	if (rc != CS_OK || k->row.state == CS_ST_SIGNING)
+		goto out;
+	rc = ask_groups(s, k, e);
+	if (rc != CS_OK)
 		goto out;
 	if (cs_quorum_count(policy, &k->doc, k->votes, k->vote_count, &q, &why) != CS_OK)
 		rc = move(c, s, k, CS_ST_CANCELLED, why.msg, e);

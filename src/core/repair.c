@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * After an unclean stop: every intent without an outcome becomes sign.unknown, and its request is
- * tried once more or fails. Runs in one transaction, before anything else may write.
+ * After an unclean stop, or when the log could not take an outcome: every intent without one
+ * becomes sign.unknown, and its request is tried once more or fails.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +12,7 @@
 #define PAGE 64
 
 struct found {
+	struct cs_core *core;
 	size_t count;
 	int64_t last_num;
 	char ids[PAGE][CS_UUID_TEXT];
@@ -25,7 +26,7 @@ static enum cs_rc collect(void *arg, const struct cs_request_row *row, struct cs
 	(void)e;
 	f->last_num = row->num;
 	f->count++;
-	if (row->state == CS_ST_SIGNING)
+	if (row->state == CS_ST_SIGNING && !cs_attempt_is_running(f->core, row->id))
 		memcpy(f->ids[f->signing++], row->id, CS_UUID_TEXT);
 	return CS_OK;
 }
@@ -112,6 +113,7 @@ enum cs_rc cs_core_repair(struct cs_core *c, struct cs_store *s, struct cs_err *
 
 	if (!f)
 		return CS_FAIL(e, CS_E_NOMEM, "repairing");
+	f->core = c;
 	do {
 		f->count = f->signing = 0;
 		rc = cs_store_live(s, f->last_num, PAGE, collect, f, e);
@@ -119,7 +121,8 @@ enum cs_rc cs_core_repair(struct cs_core *c, struct cs_store *s, struct cs_err *
 			rc = repair_one(c, s, f->ids[i], e);
 		if (f->signing > 0)
 			cs_log(CS_LOG_WARN, "repaired",
-			       "%zu requests were being signed at the last stop", f->signing);
+			       "%zu requests were being signed when the log was last written",
+			       f->signing);
 	} while (rc == CS_OK && f->count == PAGE);
 	free(f);
 	return rc;

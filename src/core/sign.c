@@ -13,6 +13,7 @@
 #include "format/format.h"
 
 #define BACKOFF_MAX (5 * CS_SECOND)
+#define SETTLE_MAX (2 * CS_SECOND) /* to write an outcome; a POST waits for it */
 
 /** One artifact of an attempt. */
 struct job {
@@ -25,6 +26,7 @@ struct job {
 };
 
 struct cs_attempt {
+	struct cs_attempt *next; /* in the core's list of running ones */
 	struct cs_core *core;
 	struct cs_case *k;
 	size_t open; /* planned and not settled */
@@ -48,9 +50,7 @@ static struct cs_bytes document_of(const struct cs_attempt *a)
 	return cs_buf_bytes(&a->k->row.document);
 }
 
-/* --- planning
- * ------------------------------------------------------------------------------------------------
- */
+/* --- planning --- */
 
 static enum cs_rc plan(struct cs_attempt *a, size_t i, struct cs_err *e)
 {
@@ -75,6 +75,35 @@ static enum cs_rc plan(struct cs_attempt *a, size_t i, struct cs_err *e)
 	return CS_OK;
 }
 
+static void set_running(struct cs_attempt *a, bool running)
+{
+	struct cs_core *c = a->core;
+
+	pthread_mutex_lock(&c->lock);
+	if (running) {
+		a->next = c->running;
+		c->running = a;
+	} else {
+		struct cs_attempt **p = &c->running;
+
+		while (*p != a)
+			p = &(*p)->next;
+		*p = a->next;
+	}
+	pthread_mutex_unlock(&c->lock);
+}
+
+bool cs_attempt_is_running(struct cs_core *c, const char *id)
+{
+	bool found = false;
+
+	pthread_mutex_lock(&c->lock);
+	for (const struct cs_attempt *a = c->running; a && !found; a = a->next)
+		found = strcmp(a->k->row.id, id) == 0;
+	pthread_mutex_unlock(&c->lock);
+	return found;
+}
+
 enum cs_rc cs_attempt_new(struct cs_core *c, struct cs_case *k, struct cs_attempt **ap,
 			  struct cs_err *e)
 {
@@ -87,6 +116,7 @@ enum cs_rc cs_attempt_new(struct cs_core *c, struct cs_case *k, struct cs_attemp
 	}
 	a->core = c;
 	a->k = k;
+	set_running(a, true);
 	for (size_t i = 0; rc == CS_OK && i < k->doc.count; i++)
 		rc = plan(a, i, e);
 	if (rc != CS_OK) {
@@ -101,6 +131,7 @@ void cs_attempt_free(struct cs_attempt *a)
 {
 	if (!a)
 		return;
+	set_running(a, false);
 	cs_case_free(a->k);
 	free(a);
 }
@@ -110,9 +141,7 @@ struct cs_case *cs_attempt_case(struct cs_attempt *a)
 	return a->k;
 }
 
-/* --- intents
- * ---------------------------------------------------------------------------------------------------
- */
+/* --- intents --- */
 
 static const char *token_of(const struct cs_attempt *a, size_t i)
 {
@@ -168,9 +197,7 @@ enum cs_rc cs_attempt_begin(struct cs_attempt *a, struct cs_store *s, struct cs_
 	return rc;
 }
 
-/* --- outcomes
- * ----------------------------------------------------------------------------------------------------
- */
+/* --- outcomes --- */
 
 struct settle {
 	struct cs_attempt *a;
@@ -328,13 +355,12 @@ static enum cs_rc settle_run(struct cs_core *c, struct cs_store *s, void *arg, s
 	return rc;
 }
 
-/** Commit outcomes. When the log cannot take them, the artifacts stay in signing and start-up makes
- * them unknown. */
+/** Commit outcomes. Those that the log cannot take become unknown as soon as it can (repair.c). */
 static void settle(struct cs_attempt *a, const struct outcome *outcomes, size_t count)
 {
 	struct settle x = { a, outcomes, count };
 	struct cs_err e = { 0 };
-	const int64_t until = cs_clock_mono() + 10 * CS_SECOND;
+	const int64_t until = cs_clock_mono() + SETTLE_MAX;
 	enum cs_rc rc;
 
 	do {
@@ -345,14 +371,15 @@ static void settle(struct cs_attempt *a, const struct outcome *outcomes, size_t 
 			break;
 	} while (cs_clock_mono() < until);
 	if (rc != CS_OK)
+		atomic_store(&a->core->outcome_lost, true);
+	if (rc != CS_OK)
 		cs_log(CS_LOG_ERROR, "outcome-not-recorded", "request %s: %s", a->k->row.id, e.msg);
 	for (size_t i = 0; i < count; i++)
 		a->jobs[outcomes[i].index].settled = true;
 	a->open -= count;
 }
 
-/* --- asking the signers
- * --------------------------------------------------------------------------------------------- */
+/* --- asking the signers --- */
 
 /** Finish and verify; a signature that does not verify is an incident, not a retry. */
 static enum cs_rc check_signature(const struct cs_attempt *a, size_t i, struct cs_bytes raw,
@@ -473,8 +500,7 @@ void cs_attempt_run(struct cs_attempt *a)
 	cs_waits_notify(a->core, a->k->row.id);
 }
 
-/* --- attempts that no POST waits for
- * -------------------------------------------------------------------------------- */
+/* --- attempts that no POST waits for --- */
 
 static enum cs_rc begin_run(struct cs_core *c, struct cs_store *s, void *arg, struct cs_err *e)
 {

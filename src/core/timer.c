@@ -106,8 +106,26 @@ static enum cs_rc purge_run(struct cs_core *c, struct cs_store *s, void *arg, st
 	return cs_store_idempotency_purge(s, cs_clock_now() - CS_EQUAL_AGE, e);
 }
 
+static enum cs_rc repair_run(struct cs_core *c, struct cs_store *s, void *arg, struct cs_err *e)
+{
+	(void)arg;
+	return cs_core_repair(c, s, e);
+}
+
+/** Outcomes were lost while the log could not be written; now it can. */
+static void repair(struct cs_core *c)
+{
+	struct cs_err e = { 0 };
+
+	if (!atomic_exchange(&c->outcome_lost, false))
+		return;
+	if (cs_writer_run(c, repair_run, NULL, &e) != CS_OK)
+		atomic_store(&c->outcome_lost, true); /* the writer has said why */
+}
+
 static void every_second(struct cs_core *c, int64_t second)
 {
+	repair(c);
 	expire(c);
 	schedule_due(c);
 	watch_disk(c);

@@ -30,8 +30,7 @@ enum cs_rc cs_store_open(const char *path, enum cs_store_mode mode, struct cs_st
 			 struct cs_err *e) CS_MUST_CHECK;
 void cs_store_close(struct cs_store *s);
 
-/* --- transactions (writer)
- * ------------------------------------------------------------------------------------- */
+/* --- transactions (writer) --- */
 
 /** CS_E_IO from commit means that durability is in doubt: the process must end, never retry.
  * CS_E_NO_SPACE rolled back. */
@@ -43,9 +42,7 @@ enum cs_rc cs_store_savepoint(struct cs_store *s, struct cs_err *e) CS_MUST_CHEC
 enum cs_rc cs_store_release(struct cs_store *s, struct cs_err *e) CS_MUST_CHECK;
 enum cs_rc cs_store_revert(struct cs_store *s, struct cs_err *e) CS_MUST_CHECK;
 
-/* --- events
- * ------------------------------------------------------------------------------------------------------
- */
+/* --- events --- */
 
 /** Append an event: seq, prev and hash are filled here. @param seqp may be NULL */
 enum cs_rc cs_store_append(struct cs_store *s, struct cs_event *ev, int64_t *seqp,
@@ -64,9 +61,7 @@ enum cs_rc cs_store_event_hash(struct cs_store *s, int64_t seq, struct cs_sha256
 enum cs_rc cs_store_events(struct cs_store *s, int64_t from, int64_t to, size_t soft_max,
 			   struct cs_buf *out, int64_t *nextp, struct cs_err *e) CS_MUST_CHECK;
 
-/* --- requests
- * ----------------------------------------------------------------------------------------------------
- */
+/* --- requests --- */
 
 struct cs_request_row {
 	int64_t num;
@@ -89,6 +84,10 @@ void cs_request_row_done(struct cs_request_row *r);
 /** Insert with its artifacts (waiting) and the groups of its quorum; r->num is set. */
 enum cs_rc cs_store_request_insert(struct cs_store *s, struct cs_request_row *r,
 				   const struct cs_request *doc, struct cs_err *e) CS_MUST_CHECK;
+/** The groups of one more quorum list, as a new policy may ask them: their approvers see the
+ * request from now on. */
+enum cs_rc cs_store_request_groups(struct cs_store *s, int64_t num, const struct cs_quorum_list *q,
+				   struct cs_err *e) CS_MUST_CHECK;
 /** CS_E_NOT_FOUND. */
 enum cs_rc cs_store_request(struct cs_store *s, const char *id, struct cs_request_row *out,
 			    struct cs_err *e) CS_MUST_CHECK;
@@ -139,8 +138,7 @@ enum cs_rc cs_store_equal(struct cs_store *s, const char *principal,
 			  const struct cs_sha256 *equality, int64_t since,
 			  char id[static CS_UUID_TEXT], struct cs_err *e) CS_MUST_CHECK;
 
-/* --- artifacts, signatures, decisions
- * ----------------------------------------------------------------------------- */
+/* --- artifacts, signatures, decisions --- */
 
 struct cs_artifact_row {
 	enum cs_artifact_state state;
@@ -182,8 +180,7 @@ typedef enum cs_rc cs_decision_fn(void *arg, const struct cs_decision_row *d, st
 enum cs_rc cs_store_decisions(struct cs_store *s, int64_t num, cs_decision_fn *fn, void *arg,
 			      struct cs_err *e) CS_MUST_CHECK;
 
-/* --- idempotency keys, marks
- * ---------------------------------------------------------------------------------------- */
+/* --- idempotency keys, marks --- */
 
 /** CS_E_NOT_FOUND. */
 enum cs_rc cs_store_idempotency(struct cs_store *s, const char *principal, const char *key,

@@ -50,6 +50,17 @@ static enum cs_rc read_row(sqlite3_stmt *st, struct cs_request_row *r, struct cs
 	return cs_buf_ok(&r->document, "request document", e);
 }
 
+enum cs_rc cs_store_request_groups(struct cs_store *s, int64_t num, const struct cs_quorum_list *q,
+				   struct cs_err *e)
+{
+	enum cs_rc rc = CS_OK;
+
+	for (size_t i = 0; rc == CS_OK && i < q->count; i++)
+		rc = sq_run(s, sq_bind(s, SQ_REQUEST_GROUP_INSERT, "ti", q->lines[i].group, num),
+			    NULL, writing, e);
+	return rc;
+}
+
 static enum cs_rc insert_children(struct cs_store *s, int64_t num, const struct cs_request *doc,
 				  struct cs_err *e)
 {
@@ -60,12 +71,7 @@ static enum cs_rc insert_children(struct cs_store *s, int64_t num, const struct 
 			    sq_bind(s, SQ_ARTIFACT_INSERT, "iit", num, (int64_t)i,
 				    cs_artifact_state_name(CS_AS_WAITING)),
 			    NULL, writing, e);
-	for (size_t i = 0; rc == CS_OK && i < doc->quorum.count; i++)
-		rc = sq_run(
-			s,
-			sq_bind(s, SQ_REQUEST_GROUP_INSERT, "ti", doc->quorum.lines[i].group, num),
-			NULL, writing, e);
-	return rc;
+	return rc == CS_OK ? cs_store_request_groups(s, num, &doc->quorum, e) : rc;
 }
 
 enum cs_rc cs_store_request_insert(struct cs_store *s, struct cs_request_row *r,

@@ -33,7 +33,8 @@
 	  "INSERT INTO request (id, principal, environment, state, created, expires, revision, "   \
 	  "next_attempt, document, document_sha256, equality, comment) "                           \
 	  "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, nullif(?8, 0), ?9, ?10, ?11, ?12)")                 \
-	W(REQUEST_GROUP_INSERT, "INSERT INTO request_group (\"group\", request) VALUES (?1, ?2)")  \
+	W(REQUEST_GROUP_INSERT,                                                                    \
+	  "INSERT OR IGNORE INTO request_group (\"group\", request) VALUES (?1, ?2)")              \
 	W(REQUEST_CHANGE,                                                                          \
 	  "UPDATE request SET state = ?3, revision = ?5, next_attempt = nullif(?6, 0), "           \
 	  "attempts = attempts + ?7, reason = coalesce(?8, reason) "                               \
