@@ -42,8 +42,6 @@ static const struct row {
 	  "With --export: this database, not the configuration's." },
 	{ "print-openapi", NULL, CS_MODE_PRINT_OPENAPI, NO_FIELD,
 	  "Print the OpenAPI description of the HTTP interface." },
-	{ "describe-config", NULL, CS_MODE_DESCRIBE_CONFIG, NO_FIELD,
-	  "Print the list of configuration keys as countersignd.conf(5) has it." },
 	{ "version", NULL, CS_MODE_VERSION, NO_FIELD, "Print the version." },
 	{ "help", NULL, CS_MODE_HELP, NO_FIELD, "Print this text." },
 };
@@ -101,6 +99,16 @@ enum cs_rc cs_options_parse(int argc, char **argv, struct cs_options *o, struct 
 			memcpy((char *)o + row->field, &value, sizeof(value));
 	}
 	return check_companions(o, e);
+}
+
+void cs_options_describe(struct cs_buf *out)
+{
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		cs_buf_addf(out, ".It Fl Fl %s", rows[i].name);
+		if (rows[i].argument)
+			cs_buf_addf(out, " Ar %s", rows[i].argument);
+		cs_buf_addf(out, "\n%s\n", rows[i].doc);
+	}
 }
 
 void cs_options_help(struct cs_buf *out)

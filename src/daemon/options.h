@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The command line of countersignd: one table gives parser and --help.
+ * The command line of countersignd: one table gives parser, --help and the manual page.
  */
 #ifndef CS_DAEMON_OPTIONS_H
 #define CS_DAEMON_OPTIONS_H
@@ -19,7 +19,6 @@ enum cs_mode {
 	CS_MODE_EXPLAIN,
 	CS_MODE_EXPORT,
 	CS_MODE_PRINT_OPENAPI,
-	CS_MODE_DESCRIBE_CONFIG,
 	CS_MODE_VERSION,
 	CS_MODE_HELP,
 };
@@ -37,5 +36,7 @@ enum cs_rc cs_options_parse(int argc, char **argv, struct cs_options *o,
 			    struct cs_err *e) CS_MUST_CHECK;
 /** The text of --help. */
 void cs_options_help(struct cs_buf *out);
+/** The list of options of countersignd(8), in mdoc. */
+void cs_options_describe(struct cs_buf *out);
 
 #endif

@@ -157,16 +157,6 @@ static enum cs_rc print_openapi(const struct cs_options *o, struct cs_buf *out,
 	return CS_OK;
 }
 
-static enum cs_rc describe_config(const struct cs_options *o, struct cs_buf *out,
-				  struct cs_buf *problems, struct cs_err *e)
-{
-	(void)o;
-	(void)problems;
-	(void)e;
-	cs_config_describe(out);
-	return CS_OK;
-}
-
 static enum cs_rc print_version(const struct cs_options *o, struct cs_buf *out,
 				struct cs_buf *problems, struct cs_err *e)
 {
@@ -217,7 +207,6 @@ static print_fn *const modes[] = {
 	[CS_MODE_EXPLAIN] = explain,
 	[CS_MODE_EXPORT] = export_log,
 	[CS_MODE_PRINT_OPENAPI] = print_openapi,
-	[CS_MODE_DESCRIBE_CONFIG] = describe_config,
 	[CS_MODE_VERSION] = print_version,
 	[CS_MODE_HELP] = print_help,
 };

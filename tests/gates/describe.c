@@ -8,12 +8,20 @@
 #include <string.h>
 
 #include "daemon/config.h"
+#include "daemon/options.h"
 #include "policy/judge.h"
 
 static void describe_config(struct cs_buf *out)
 {
 	cs_buf_add_str(out, ".Bl -tag -width Ds\n");
 	cs_config_describe(out);
+	cs_buf_add_str(out, ".El\n");
+}
+
+static void describe_options(struct cs_buf *out)
+{
+	cs_buf_add_str(out, ".Bl -tag -width Ds\n");
+	cs_options_describe(out);
 	cs_buf_add_str(out, ".El\n");
 }
 
@@ -32,6 +40,7 @@ static const struct {
 	void (*describe)(struct cs_buf *out);
 } lists[] = {
 	{ "config", describe_config },
+	{ "daemon_options", describe_options },
 	{ "rules", describe_rules },
 };
 
