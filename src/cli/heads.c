@@ -38,7 +38,7 @@ static bool parse_line(const char *p, const char *end, struct cs_log_ref *out)
 	char id[CS_SHA256_HEX], size[20], head[CS_SHA256_HEX];
 
 	return next_word(&p, end, id, sizeof(id)) && next_word(&p, end, size, sizeof(size)) &&
-	       next_word(&p, end, head, sizeof(head)) && p == end &&
+	       next_word(&p, end, head, sizeof(head)) && p == end && p[-1] != ' ' &&
 	       cs_sha256_from_hex(id, &out->id) && cs_sha256_from_hex(head, &out->head) &&
 	       cs_text_to_int(size, 1, CS_JCS_INT_MAX, &out->size);
 }

@@ -273,6 +273,15 @@ out:
 
 /* --- problems ---------------------------------------------------------------------------- */
 
+/** What a problem's name means, the last part of its type; else its status says it. */
+static const struct {
+	const char *name;
+	enum countersign_code code;
+} names[] = {
+	{ "pending", COUNTERSIGN_PENDING },
+	{ "bad-signature", COUNTERSIGN_REFUSED },
+};
+
 /** What a status means; the first row whose range holds it. */
 static const struct {
 	long first, last;
@@ -285,11 +294,29 @@ static const struct {
 	{ 408, 408, COUNTERSIGN_UNAVAILABLE, "the server gave up waiting" },
 	{ 409, 410, COUNTERSIGN_CONFLICT, "the state moved on" },
 	{ 422, 422, COUNTERSIGN_CONFLICT, "another request has this idempotency key" },
-	{ 425, 425, COUNTERSIGN_PENDING, "not yet" },
 	{ 429, 429, COUNTERSIGN_UNAVAILABLE, "too many requests" },
 	{ 400, 499, COUNTERSIGN_INVALID, "the server does not accept the request" },
 	{ 500, 599, COUNTERSIGN_UNAVAILABLE, "the server has a problem" },
 };
+
+/** Code and words of an answer. */
+static void judge(long status, const json_t *root, struct countersign_error *e, const char **wordsp)
+{
+	const char *type = json_string_value(json_object_get(root, "type"));
+	const char *name = type ? strrchr(type, ':') : NULL;
+
+	for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++) {
+		if (status >= statuses[i].first && status <= statuses[i].last) {
+			e->code = statuses[i].code;
+			*wordsp = statuses[i].words;
+			break;
+		}
+	}
+	for (size_t i = 0; name && i < sizeof(names) / sizeof(names[0]); i++) {
+		if (strcmp(name + 1, names[i].name) == 0)
+			e->code = names[i].code;
+	}
+}
 
 void cs_answer_problem(long status, struct cs_bytes body, struct countersign_error *e)
 {
@@ -300,13 +327,7 @@ void cs_answer_problem(long status, struct cs_bytes body, struct countersign_err
 	const char *words = "an answer that no route gives";
 
 	*e = (struct countersign_error){ .code = COUNTERSIGN_PROTOCOL, .http_status = (int)status };
-	for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++) {
-		if (status >= statuses[i].first && status <= statuses[i].last) {
-			e->code = statuses[i].code;
-			words = statuses[i].words;
-			break;
-		}
-	}
+	judge(status, root, e, &words);
 	/* a field of the wrong kind or too long is as good as none */
 	if (!TEXT_OF(root, "rule", e->rule))
 		e->rule[0] = '\0';
