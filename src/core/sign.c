@@ -32,6 +32,9 @@ struct cs_attempt {
 	size_t open; /* planned and not settled */
 	struct job jobs[CS_ARTIFACTS_MAX];
 	int64_t revision; /* of the request after the intents */
+	size_t awaited;   /* answers of the frame that is under way */
+	size_t last_index;
+	struct cs_buf last_raw; /* the frame's last signature, until its connection is free again */
 };
 
 /** What became of one artifact. */
@@ -117,6 +120,7 @@ enum cs_rc cs_attempt_new(struct cs_core *c, struct cs_case *k, struct cs_attemp
 	a->core = c;
 	a->k = k;
 	set_running(a, true);
+	cs_buf_init(&a->last_raw, CS_RAW_SIG_MAX);
 	for (size_t i = 0; rc == CS_OK && i < k->doc.count; i++)
 		rc = plan(a, i, e);
 	if (rc != CS_OK) {
@@ -133,6 +137,7 @@ void cs_attempt_free(struct cs_attempt *a)
 		return;
 	set_running(a, false);
 	cs_case_free(a->k);
+	cs_buf_done(&a->last_raw);
 	free(a);
 }
 
@@ -392,34 +397,23 @@ static enum cs_rc check_signature(const struct cs_attempt *a, size_t i, struct c
 	return rc;
 }
 
-static void on_result(void *arg, const struct cs_signer_result *r)
+/** Check and commit a signature of the token. */
+static void take_signature(struct cs_attempt *a, size_t index, struct cs_bytes raw)
 {
-	struct cs_attempt *a = arg;
-	struct outcome o = { .index = r->index, .code = r->code, .message = r->message };
+	struct outcome o = { .index = index };
 	struct cs_err e = { 0 };
 	struct cs_buf sig;
 
-	if (r->index >= a->k->doc.count || !a->jobs[r->index].planned ||
-	    a->jobs[r->index].settled) {
-		cs_log(CS_LOG_ERROR, "signer-answer",
-		       "request %s: an answer for artifact %u, not asked", a->k->row.id,
-		       (unsigned)r->index);
-		return;
-	}
 	cs_buf_init(&sig, CS_SIG_MAX);
-	if (r->outcome != CS_SIGN_OK) {
-		o.kind = CS_EV_SIGN_FAILED;
-		o.state = CS_AS_WAITING;
-		o.reached_hsm = r->outcome == CS_SIGN_FAILED;
-	} else if (check_signature(a, r->index, r->raw, &sig, &e) == CS_OK) {
+	if (check_signature(a, index, raw, &sig, &e) == CS_OK) {
 		o.kind = CS_EV_SIGN_DONE;
 		o.state = CS_AS_SIGNED;
-		o.raw = cs_sha256(r->raw);
+		o.raw = cs_sha256(raw);
 		o.signature = cs_buf_bytes(&sig);
 	} else {
 		cs_log(CS_LOG_ERROR, "bad-signature",
-		       "request %s, artifact %u: %s; it is not released", a->k->row.id,
-		       (unsigned)r->index, e.msg);
+		       "request %s, artifact %zu: %s; it is not released", a->k->row.id, index,
+		       e.msg);
 		o.kind = CS_EV_SIGN_FAILED;
 		o.state = CS_AS_FAILED;
 		o.code = "bad-signature";
@@ -428,6 +422,47 @@ static void on_result(void *arg, const struct cs_signer_result *r)
 	}
 	settle(a, &o, 1);
 	cs_buf_done(&sig);
+}
+
+static void take_failure(struct cs_attempt *a, const struct cs_signer_result *r)
+{
+	const struct outcome o = {
+		.index = r->index,
+		.kind = CS_EV_SIGN_FAILED,
+		.state = CS_AS_WAITING,
+		.code = r->code,
+		.message = r->message,
+		.reached_hsm = r->outcome == CS_SIGN_FAILED,
+	};
+
+	settle(a, &o, 1);
+}
+
+/** Outcomes are committed as they come, but for the frame's last signature: after it comes only
+ * DONE, so it is kept until others can use the connection. */
+static void on_result(void *arg, const struct cs_signer_result *r)
+{
+	struct cs_attempt *a = arg;
+
+	if (r->index >= a->k->doc.count || !a->jobs[r->index].planned ||
+	    a->jobs[r->index].settled) {
+		cs_log(CS_LOG_ERROR, "signer-answer",
+		       "request %s: an answer for artifact %u, not asked", a->k->row.id,
+		       (unsigned)r->index);
+		return;
+	}
+	a->awaited--;
+	if (r->outcome != CS_SIGN_OK) {
+		take_failure(a, r);
+		return;
+	}
+	cs_buf_reset(&a->last_raw);
+	if (a->awaited == 0)
+		cs_buf_add(&a->last_raw, r->raw.data, r->raw.len);
+	if (a->last_raw.len > 0)
+		a->last_index = r->index;
+	else
+		take_signature(a, r->index, r->raw);
 }
 
 /** Artifacts of this token that got no answer. */
@@ -462,6 +497,8 @@ static void ask_token(struct cs_attempt *a, const struct cs_signer_sign *frame, 
 	bool sent = false;
 	enum cs_rc rc;
 
+	a->awaited = frame->artifact_count;
+	cs_buf_reset(&a->last_raw);
 	if (signer < 0)
 		rc = CS_FAIL(&e, CS_E_UNAVAILABLE,
 			     "no signer is configured for token %s (signers in countersignd.conf)",
@@ -469,6 +506,8 @@ static void ask_token(struct cs_attempt *a, const struct cs_signer_sign *frame, 
 	else
 		rc = cs_signer_sign(a->core->signers[signer], frame, &a->k->policy->digest,
 				    on_result, a, &sent, &e);
+	if (a->last_raw.len > 0)
+		take_signature(a, a->last_index, cs_buf_bytes(&a->last_raw));
 	if (rc == CS_OK) /* all frames came; one that is missing all the same is unknown */
 		cs_err_set(&e, CS_E_INTERNAL, "the signer's answer leaves this artifact out");
 	settle_unanswered(a, frame, sent, &e);
