@@ -233,7 +233,9 @@ struct cs_case {
 	size_t decision_count;
 	struct cs_stored_decision *decisions; /* owned */
 	size_t vote_count;
-	struct cs_vote *votes; /* of persons enrolled now; owned; room for one more */
+	struct cs_vote *votes;  /* of persons enrolled now; owned; room for one more */
+	size_t signature_count; /* 0 until the whole request is signed */
+	struct cs_buf signatures[CS_ARTIFACTS_MAX];
 };
 
 /** NULL without memory. */
@@ -246,6 +248,9 @@ enum cs_rc cs_case_load(struct cs_case *k, struct cs_store *s, const char *id,
 /** The same through a reading connection. */
 enum cs_rc cs_case_read(struct cs_core *c, struct cs_case *k, const char *id,
 			struct cs_err *e) CS_MUST_CHECK;
+/** Read the signatures of a request whose artifacts are all signed; cs_case_load does, too. */
+enum cs_rc cs_case_load_signatures(struct cs_case *k, struct cs_store *s,
+				   struct cs_err *e) CS_MUST_CHECK;
 /** Verify every decision again and replace the votes by the verified ones. */
 void cs_case_verify_votes(struct cs_case *k);
 /** May this caller see it? Agents their own, approvers what asks their group, auditors everything.
@@ -258,11 +263,14 @@ enum cs_rc cs_case_open(struct cs_core *c, const struct cs_caller *who, const ch
 
 /* --- view.c --- */
 
-/** Append the view of a case as JSON. `s` gives the signatures of a signed request. */
+/** Append the view of a case as JSON. */
 enum cs_rc cs_view_write(const struct cs_case *k, const struct cs_principal *who,
-			 struct cs_store *s, struct cs_buf *out, struct cs_err *e) CS_MUST_CHECK;
+			 struct cs_buf *out, struct cs_err *e) CS_MUST_CHECK;
 /** Would an approval of this person bring the quorum nearer now? */
 bool cs_view_waits_for(const struct cs_case *k, const char *person);
+/** Put the view of a case into the answer: one that was read, or one as it was just committed. */
+enum cs_rc cs_view_case(const struct cs_case *k, const struct cs_caller *who, struct cs_answer *a,
+			struct cs_err *e) CS_MUST_CHECK;
 /** Read the request again and put its view into the answer. */
 enum cs_rc cs_view_answer(struct cs_core *c, const struct cs_caller *who, const char *id,
 			  struct cs_answer *a, struct cs_err *e) CS_MUST_CHECK;
@@ -281,7 +289,7 @@ struct cs_case *cs_attempt_case(struct cs_attempt *a);
 enum cs_rc cs_attempt_begin(struct cs_attempt *a, struct cs_store *s,
 			    struct cs_err *e) CS_MUST_CHECK;
 /** Ask the signers, verify, commit each outcome. The request is signed, failed or approved (again)
- * afterwards. */
+ * afterwards; the case shows it when it is signed. */
 void cs_attempt_run(struct cs_attempt *a);
 /** Load, judge, begin and run; what the attempt threads do. */
 void cs_core_attempt(struct cs_core *c, const char *id);

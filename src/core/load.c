@@ -33,11 +33,19 @@ static void forget_decisions(struct cs_case *k)
 	k->decision_count = k->vote_count = 0;
 }
 
+static void forget_signatures(struct cs_case *k)
+{
+	for (size_t i = 0; i < k->signature_count; i++)
+		cs_buf_done(&k->signatures[i]);
+	k->signature_count = 0;
+}
+
 void cs_case_free(struct cs_case *k)
 {
 	if (!k)
 		return;
 	forget_decisions(k);
+	forget_signatures(k);
 	cs_request_row_done(&k->row);
 	cs_policy_unref(k->policy);
 	free(k);
@@ -105,12 +113,39 @@ void cs_case_verify_votes(struct cs_case *k)
 			k->vote_count++;
 }
 
+static enum cs_rc keep_signature(void *arg, size_t index, struct cs_bytes sig, struct cs_err *e)
+{
+	struct cs_case *k = arg;
+	struct cs_buf *copy;
+
+	if (index != k->signature_count || index >= k->doc.count)
+		return CS_FAIL(e, CS_E_CORRUPT, "request %s has a signature %zu after %zu others",
+			       k->row.id, index, k->signature_count);
+	copy = &k->signatures[k->signature_count++];
+	cs_buf_init(copy, CS_SIG_MAX);
+	cs_buf_add(copy, sig.data, sig.len);
+	return cs_buf_ok(copy, "signature", e);
+}
+
+enum cs_rc cs_case_load_signatures(struct cs_case *k, struct cs_store *s, struct cs_err *e)
+{
+	enum cs_rc rc;
+
+	forget_signatures(k);
+	rc = cs_store_signatures(s, k->row.num, keep_signature, k, e);
+	if (rc == CS_OK && k->signature_count != k->doc.count)
+		rc = CS_FAIL(e, CS_E_CORRUPT, "request %s has %zu signatures of %zu artifacts",
+			     k->row.id, k->signature_count, k->doc.count);
+	return rc;
+}
+
 enum cs_rc cs_case_load(struct cs_case *k, struct cs_store *s, const char *id, struct cs_err *e)
 {
 	size_t count = 0;
 	enum cs_rc rc;
 
 	forget_decisions(k);
+	forget_signatures(k);
 	rc = cs_store_request(s, id, &k->row, e);
 	if (rc != CS_OK)
 		return rc;
@@ -125,6 +160,8 @@ enum cs_rc cs_case_load(struct cs_case *k, struct cs_store *s, const char *id, s
 			     k->doc.count, count);
 	if (rc == CS_OK)
 		rc = cs_store_decisions(s, k->row.num, keep_decision, k, e);
+	if (rc == CS_OK && k->row.state == CS_ST_SIGNED)
+		rc = cs_case_load_signatures(k, s, e);
 	return rc == CS_OK ? take_votes(k, e) : rc;
 }
 

@@ -80,7 +80,7 @@ static enum cs_rc write_page(struct cs_case *k, struct cs_store *s, const struct
 		if (waits_for_me && !cs_view_waits_for(k, who->persons[0]))
 			continue;
 		cs_buf_reset(&view);
-		rc = cs_view_write(k, who, s, &view, e);
+		rc = cs_view_write(k, who, &view, e);
 		if (rc == CS_OK)
 			cs_jw_raw(w, NULL, cs_buf_bytes(&view));
 	}
@@ -174,27 +174,10 @@ enum cs_rc cs_core_decisions(struct cs_core *c, const struct cs_caller *who, con
 	return cs_buf_ok(&a->body, "answer", e);
 }
 
-struct wanted {
-	size_t index;
-	struct cs_buf *out;
-};
-
-static enum cs_rc pick(void *arg, size_t index, struct cs_bytes sig, struct cs_err *e)
-{
-	const struct wanted *x = arg;
-
-	(void)e;
-	if (index == x->index)
-		cs_buf_add(x->out, sig.data, sig.len);
-	return CS_OK;
-}
-
 enum cs_rc cs_core_signature(struct cs_core *c, const struct cs_caller *who, const char *id,
 			     int64_t index, struct cs_answer *a, struct cs_err *e)
 {
-	struct wanted x = { .index = (size_t)index, .out = &a->body };
 	struct cs_case *k = NULL;
-	struct cs_store *s;
 	enum cs_rc rc = cs_case_open(c, who, id, &k, e);
 
 	if (rc != CS_OK)
@@ -208,10 +191,10 @@ enum cs_rc cs_core_signature(struct cs_core *c, const struct cs_caller *who, con
 			     "the request is %s; signatures are released when all of it is signed",
 			     cs_state_name(k->row.state));
 	if (rc == CS_OK) {
+		const struct cs_buf *signature = &k->signatures[index];
+
 		a->content_type = "application/octet-stream";
-		s = cs_reader_get(c);
-		rc = cs_store_signatures(s, k->row.num, pick, &x, e);
-		cs_reader_put(c, s);
+		cs_buf_add(&a->body, signature->data, signature->len);
 	}
 	cs_case_free(k);
 	return rc == CS_OK ? cs_buf_ok(&a->body, "answer", e) : rc;

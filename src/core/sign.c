@@ -31,8 +31,9 @@ struct cs_attempt {
 	struct cs_case *k;
 	size_t open; /* planned and not settled */
 	struct job jobs[CS_ARTIFACTS_MAX];
-	int64_t revision; /* of the request after the intents */
-	size_t awaited;   /* answers of the frame that is under way */
+	int64_t revision;   /* of the request after the intents */
+	int64_t signed_seq; /* of request.signed, 0 before; it may still be rolled back */
+	size_t awaited;     /* answers of the frame that is under way */
 	size_t last_index;
 	struct cs_buf last_raw; /* the frame's last signature, until its connection is free again */
 };
@@ -234,48 +235,24 @@ static enum cs_rc write_outcome(struct cs_attempt *a, struct cs_store *s, const 
 	return cs_core_note(a->core, s, o->kind, "daemon", a->k->row.id, detail, e);
 }
 
-/** Signatures of a request, in order, for request.signed. */
-struct released {
-	size_t count;
-	struct cs_buf bytes[CS_ARTIFACTS_MAX];
-};
-
-static enum cs_rc collect(void *arg, size_t index, struct cs_bytes sig, struct cs_err *e)
-{
-	struct released *r = arg;
-
-	(void)index;
-	if (r->count == CS_ARTIFACTS_MAX)
-		return CS_FAIL(e, CS_E_CORRUPT, "more signatures than artifacts");
-	cs_buf_init(&r->bytes[r->count], CS_SIG_MAX);
-	cs_buf_add(&r->bytes[r->count], sig.data, sig.len);
-	return cs_buf_ok(&r->bytes[r->count++], "signature", e);
-}
-
 static enum cs_rc move_signed(struct cs_attempt *a, struct cs_store *s, struct cs_move *m,
 			      struct cs_err *e)
 {
 	struct cs_bytes signatures[CS_ARTIFACTS_MAX];
-	struct released r = { 0 };
+	struct cs_case *k = a->k;
 	struct cs_buf detail;
-	enum cs_rc rc;
+	enum cs_rc rc = cs_case_load_signatures(k, s, e);
 
+	if (rc != CS_OK)
+		return rc;
+	for (size_t i = 0; i < k->signature_count; i++)
+		signatures[i] = cs_buf_bytes(&k->signatures[i]);
 	cs_buf_init(&detail, CS_EVENT_MAX);
-	rc = cs_store_signatures(s, a->k->row.num, collect, &r, e);
-	if (rc == CS_OK && r.count != a->k->doc.count)
-		rc = CS_FAIL(e, CS_E_CORRUPT, "%zu signatures of %zu artifacts", r.count,
-			     a->k->doc.count);
-	for (size_t i = 0; i < r.count; i++)
-		signatures[i] = cs_buf_bytes(&r.bytes[i]);
-	if (rc == CS_OK) {
-		cs_detail_signed(&detail, signatures, r.count);
-		m->to = CS_ST_SIGNED;
-		m->kind = CS_EV_REQUEST_SIGNED;
-		m->detail = &detail;
-		rc = cs_core_move(a->core, s, m, NULL, e);
-	}
-	for (size_t i = 0; i < r.count; i++)
-		cs_buf_done(&r.bytes[i]);
+	cs_detail_signed(&detail, signatures, k->signature_count);
+	m->to = CS_ST_SIGNED;
+	m->kind = CS_EV_REQUEST_SIGNED;
+	m->detail = &detail;
+	rc = cs_core_move(a->core, s, m, &a->signed_seq, e);
 	cs_buf_done(&detail);
 	return rc;
 }
@@ -360,6 +337,15 @@ static enum cs_rc settle_run(struct cs_core *c, struct cs_store *s, void *arg, s
 	return rc;
 }
 
+/** The case as it was just committed, so that nobody has to read it again. */
+static void show_signed(struct cs_attempt *a)
+{
+	a->k->row.state = CS_ST_SIGNED;
+	a->k->row.revision = a->signed_seq;
+	for (size_t i = 0; i < a->k->doc.count; i++)
+		a->k->artifacts[i].state = CS_AS_SIGNED;
+}
+
 /** Commit outcomes. Those that the log cannot take become unknown as soon as it can (repair.c). */
 static void settle(struct cs_attempt *a, const struct outcome *outcomes, size_t count)
 {
@@ -375,10 +361,12 @@ static void settle(struct cs_attempt *a, const struct outcome *outcomes, size_t 
 		else
 			break;
 	} while (cs_clock_mono() < until);
-	if (rc != CS_OK)
+	if (rc != CS_OK) {
 		atomic_store(&a->core->outcome_lost, true);
-	if (rc != CS_OK)
 		cs_log(CS_LOG_ERROR, "outcome-not-recorded", "request %s: %s", a->k->row.id, e.msg);
+	} else if (a->signed_seq > 0) {
+		show_signed(a);
+	}
 	for (size_t i = 0; i < count; i++)
 		a->jobs[outcomes[i].index].settled = true;
 	a->open -= count;

@@ -199,6 +199,8 @@ static enum cs_rc answer(struct cs_core *c, struct submit *x, struct cs_answer *
 	}
 	if (x->attempt)
 		cs_attempt_run(x->attempt);
+	if (x->k->row.state == CS_ST_SIGNED)
+		return cs_view_case(x->k, x->who, a, e);
 	return cs_view_answer(c, x->who, x->k->row.id, a, e);
 }
 

@@ -87,28 +87,18 @@ static void write_quorum(struct cs_jw *w, const struct cs_quorum_status *q)
 	cs_jw_end_array(w);
 }
 
-static enum cs_rc write_signature(void *arg, size_t index, struct cs_bytes sig, struct cs_err *e)
-{
-	(void)index, (void)e;
-	cs_jw_base64(arg, NULL, sig);
-	return CS_OK;
-}
-
 /** Only the requester and auditors get signatures, and only of requests that are signed as a whole.
  */
-static enum cs_rc write_signatures(struct cs_jw *w, const struct cs_case *k,
-				   const struct cs_principal *who, struct cs_store *s,
-				   struct cs_err *e)
+static void write_signatures(struct cs_jw *w, const struct cs_case *k,
+			     const struct cs_principal *who)
 {
-	enum cs_rc rc;
-
 	if (k->row.state != CS_ST_SIGNED ||
 	    (who->role != CS_ROLE_AGENT && who->role != CS_ROLE_AUDITOR))
-		return CS_OK;
+		return;
 	cs_jw_array(w, "signatures");
-	rc = cs_store_signatures(s, k->row.num, write_signature, w, e);
+	for (size_t i = 0; i < k->signature_count; i++)
+		cs_jw_base64(w, NULL, cs_buf_bytes(&k->signatures[i]));
 	cs_jw_end_array(w);
-	return rc;
 }
 
 static void write_votes(struct cs_jw *w, const struct cs_case *k)
@@ -169,11 +159,10 @@ static void write_time(struct cs_jw *w, const char *key, int64_t us)
 }
 
 enum cs_rc cs_view_write(const struct cs_case *k, const struct cs_principal *who,
-			 struct cs_store *s, struct cs_buf *out, struct cs_err *e)
+			 struct cs_buf *out, struct cs_err *e)
 {
 	struct cs_quorum_status q;
 	struct cs_jw w;
-	enum cs_rc rc;
 
 	count_quorum(k, &q);
 	cs_jw_init(&w, out);
@@ -192,36 +181,32 @@ enum cs_rc cs_view_write(const struct cs_case *k, const struct cs_principal *who
 	write_optional(&w, "reason", k->row.reason);
 	write_release(&w, &k->doc.release);
 	cs_jw_int(&w, "revision", k->row.revision);
-	rc = write_signatures(&w, k, who, s, e);
+	write_signatures(&w, k, who);
 	cs_jw_str(&w, "state", cs_state_name(k->row.state));
 	write_votes(&w, k);
 	if (who->role == CS_ROLE_APPROVER)
 		cs_jw_bool(&w, "waits_for_me", cs_view_waits_for(k, who->persons[0]));
 	cs_jw_end_object(&w);
-	return rc == CS_OK ? cs_buf_ok(out, "answer", e) : rc;
+	return cs_buf_ok(out, "answer", e);
+}
+
+enum cs_rc cs_view_case(const struct cs_case *k, const struct cs_caller *who, struct cs_answer *a,
+			struct cs_err *e)
+{
+	a->state = k->row.state;
+	a->revision = k->row.revision;
+	memcpy(a->id, k->row.id, sizeof(a->id));
+	return cs_view_write(k, who->principal, &a->body, e);
 }
 
 enum cs_rc cs_view_answer(struct cs_core *c, const struct cs_caller *who, const char *id,
 			  struct cs_answer *a, struct cs_err *e)
 {
-	struct cs_case *k = cs_case_new(c);
-	struct cs_store *s = NULL;
-	enum cs_rc rc;
+	struct cs_case *k = NULL;
+	enum cs_rc rc = cs_case_open(c, who, id, &k, e);
 
-	if (!k)
-		return CS_FAIL(e, CS_E_NOMEM, "request %s", id);
-	s = cs_reader_get(c);
-	rc = cs_case_load(k, s, id, e);
-	if (rc == CS_OK && !cs_case_is_visible(k->policy, who->principal, &k->row, &k->doc))
-		rc = CS_FAIL(e, CS_E_NOT_FOUND, "no such request, or not yours");
 	if (rc == CS_OK)
-		rc = cs_view_write(k, who->principal, s, &a->body, e);
-	cs_reader_put(c, s);
-	if (rc == CS_OK) {
-		a->state = k->row.state;
-		a->revision = k->row.revision;
-		memcpy(a->id, k->row.id, sizeof(a->id));
-	}
+		rc = cs_view_case(k, who, a, e);
 	cs_case_free(k);
 	return rc;
 }
