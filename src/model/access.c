@@ -20,7 +20,7 @@ struct cs_access *cs_access_new(void)
 
 struct cs_access *cs_access_ref(struct cs_access *a)
 {
-	assert(a && a->refs > 0);
+	assert(a && __atomic_load_n(&a->refs, __ATOMIC_RELAXED) > 0);
 	__atomic_add_fetch(&a->refs, 1, __ATOMIC_RELAXED);
 	return a;
 }

@@ -24,7 +24,7 @@ struct cs_policy *cs_policy_new(void)
 
 struct cs_policy *cs_policy_ref(struct cs_policy *p)
 {
-	assert(p && p->refs > 0);
+	assert(p && __atomic_load_n(&p->refs, __ATOMIC_RELAXED) > 0);
 	__atomic_add_fetch(&p->refs, 1, __ATOMIC_RELAXED);
 	return p;
 }
