@@ -60,38 +60,34 @@ static enum cs_rc retry_or_fail(const char *what, struct cs_err *e)
 	return CS_FAIL(e, CS_E_IO, "frame: %s: %s", what, strerror(errno));
 }
 
-enum cs_rc cs_frame_send(int fd, uint8_t type, struct cs_bytes body, int64_t deadline,
-			 struct cs_err *e)
+/* Leave out what was sent. */
+static void skip(struct msghdr *msg, size_t n)
 {
-	uint8_t header[HEADER_LEN];
-	size_t total = HEADER_LEN + body.len, sent = 0;
-	uint32_t len;
+	while (n > 0) {
+		struct iovec *v = msg->msg_iov;
+		size_t part = n < v->iov_len ? n : v->iov_len;
 
-	if (body.len > CS_FRAME_MAX - 1)
-		return CS_FAIL(e, CS_E_TOO_LARGE, "frame: body of %zu bytes; the limit is %u",
-			       body.len, CS_FRAME_MAX - 1);
-	len = (uint32_t)body.len + 1;
-	header[0] = (uint8_t)(len >> 24);
-	header[1] = (uint8_t)(len >> 16);
-	header[2] = (uint8_t)(len >> 8);
-	header[3] = (uint8_t)len;
-	header[4] = type;
+		v->iov_base = (uint8_t *)v->iov_base + part;
+		v->iov_len -= part;
+		n -= part;
+		if (v->iov_len == 0 && n > 0) {
+			msg->msg_iov++;
+			msg->msg_iovlen--;
+		}
+	}
+}
 
-	while (sent < total) {
-		size_t head = sent < HEADER_LEN ? HEADER_LEN - sent : 0;
-		size_t skip = sent > HEADER_LEN ? sent - HEADER_LEN : 0;
-		/* sendmsg does not write through iov_base; the type has no const */
-		struct iovec iov[2] = {
-			{ .iov_base = header + HEADER_LEN - head, .iov_len = head },
-			{ .iov_base = (void *)((uintptr_t)body.data + skip),
-			  .iov_len = body.len - skip },
-		};
-		struct msghdr msg = { .msg_iov = iov, .msg_iovlen = 2 };
+/* All `left` bytes of msg, whose vectors are used up. */
+static enum cs_rc send_all(int fd, struct msghdr *msg, size_t left, int64_t deadline,
+			   struct cs_err *e)
+{
+	while (left > 0) {
 		enum cs_rc rc = CS_OK;
-		ssize_t n = sendmsg(fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
+		ssize_t n = sendmsg(fd, msg, MSG_NOSIGNAL | MSG_DONTWAIT);
 
 		if (n >= 0) {
-			sent += (size_t)n;
+			left -= (size_t)n;
+			skip(msg, (size_t)n);
 			continue;
 		}
 		rc = retry_or_fail("send", e);
@@ -101,6 +97,60 @@ enum cs_rc cs_frame_send(int fd, uint8_t type, struct cs_bytes body, int64_t dea
 			return rc;
 	}
 	return CS_OK;
+}
+
+static void write_header(uint8_t header[static HEADER_LEN], uint8_t type, size_t body_len)
+{
+	uint32_t len = (uint32_t)body_len + 1;
+
+	header[0] = (uint8_t)(len >> 24);
+	header[1] = (uint8_t)(len >> 16);
+	header[2] = (uint8_t)(len >> 8);
+	header[3] = (uint8_t)len;
+	header[4] = type;
+}
+
+enum cs_rc cs_frame_send(int fd, uint8_t type, struct cs_bytes body, int64_t deadline,
+			 struct cs_err *e)
+{
+	uint8_t header[HEADER_LEN];
+	/* sendmsg does not write through iov_base; the type has no const */
+	struct iovec iov[2] = {
+		{ .iov_base = header, .iov_len = HEADER_LEN },
+		{ .iov_base = (void *)(uintptr_t)body.data, .iov_len = body.len },
+	};
+	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = 2 };
+
+	if (body.len > CS_FRAME_MAX - 1)
+		return CS_FAIL(e, CS_E_TOO_LARGE, "frame: body of %zu bytes; the limit is %u",
+			       body.len, CS_FRAME_MAX - 1);
+	write_header(header, type, body.len);
+	return send_all(fd, &msg, HEADER_LEN + body.len, deadline, e);
+}
+
+void cs_frame_add(struct cs_buf *out, uint8_t type, struct cs_bytes body)
+{
+	uint8_t header[HEADER_LEN];
+
+	if (body.len > CS_FRAME_MAX - 1) {
+		cs_buf_fail(out, CS_E_TOO_LARGE);
+		return;
+	}
+	write_header(header, type, body.len);
+	cs_buf_add(out, header, sizeof(header));
+	cs_buf_add(out, body.data, body.len);
+}
+
+enum cs_rc cs_frame_send_added(int fd, struct cs_buf *out, int64_t deadline, struct cs_err *e)
+{
+	struct iovec iov = { .iov_base = out->data, .iov_len = out->len };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+	enum cs_rc rc = cs_buf_ok(out, "frames", e);
+
+	if (rc == CS_OK)
+		rc = send_all(fd, &msg, out->len, deadline, e);
+	cs_buf_reset(out);
+	return rc;
 }
 
 /* Exactly len bytes. An end before the first byte of a frame is an orderly hang-up. */

@@ -19,6 +19,14 @@
 enum cs_rc cs_frame_send(int fd, uint8_t type, struct cs_bytes body, int64_t deadline,
 			 struct cs_err *e) CS_MUST_CHECK;
 /**
+ * Append one frame to a buffer, so that several leave in one system call. What does not fit shows
+ * in the buffer.
+ */
+void cs_frame_add(struct cs_buf *out, uint8_t type, struct cs_bytes body);
+/** Send what cs_frame_add collected, like cs_frame_send; the buffer is empty afterwards. */
+enum cs_rc cs_frame_send_added(int fd, struct cs_buf *out, int64_t deadline,
+			       struct cs_err *e) CS_MUST_CHECK;
+/**
  * Receive one frame. After an error the stream is unusable: close it.
  *
  * @param typep  set on success only

@@ -22,7 +22,8 @@
 struct session {
 	struct cs_serve *serve;
 	int fd;
-	struct cs_buf in, out;
+	size_t results; /* of this SIGN that are still to come */
+	struct cs_buf in, body, out;
 };
 
 static void complain(struct cs_serve *s, const char *event, const char *message)
@@ -72,26 +73,42 @@ static enum cs_rc wait_readable(struct cs_serve *s, int fd, struct cs_err *e)
 	return CS_FAIL(e, CS_E_CLOSED, "the child ends");
 }
 
-static enum cs_rc send_body(struct session *c, enum cs_signer_msg type, struct cs_err *e)
+/* put a frame with c->body behind what waits to be sent */
+static enum cs_rc add_frame(struct session *c, enum cs_signer_msg type, struct cs_err *e)
 {
-	enum cs_rc rc = cs_buf_ok(&c->out, "frame", e);
+	enum cs_rc rc = cs_buf_ok(&c->body, "frame", e);
 
 	if (rc == CS_OK)
-		rc = cs_frame_send(c->fd, (uint8_t)type, cs_buf_bytes(&c->out),
-				   cs_clock_mono() + FRAME_TIMEOUT_US, e);
-	cs_buf_reset(&c->out);
+		cs_frame_add(&c->out, (uint8_t)type, cs_buf_bytes(&c->body));
+	cs_buf_reset(&c->body);
 	return rc;
 }
 
+static enum cs_rc send_frames(struct session *c, struct cs_err *e)
+{
+	return cs_frame_send_added(c->fd, &c->out, cs_clock_mono() + FRAME_TIMEOUT_US, e);
+}
+
+static enum cs_rc send_done(struct session *c, struct cs_err *e)
+{
+	enum cs_rc rc = add_frame(c, CS_MSG_DONE, e);
+
+	return rc == CS_OK ? send_frames(c, e) : rc;
+}
+
+/* Each result leaves at once; the last one takes DONE along. */
 static enum cs_rc send_result(void *arg, const struct cs_signer_result *result, struct cs_err *e)
 {
 	struct session *c = arg;
+	enum cs_rc rc;
 
 	/* a daemon in order asks for nothing that is refused here */
 	if (result->outcome == CS_SIGN_REFUSED)
 		complain(c->serve, "sign-refused", result->message);
-	cs_signer_result_write(result, &c->out);
-	return send_body(c, CS_MSG_RESULT, e);
+	cs_signer_result_write(result, &c->body);
+	rc = add_frame(c, CS_MSG_RESULT, e);
+	c->results--;
+	return rc == CS_OK && c->results > 0 ? send_frames(c, e) : rc;
 }
 
 static enum cs_rc handle_sign(struct session *c, struct cs_err *e)
@@ -100,11 +117,11 @@ static enum cs_rc handle_sign(struct session *c, struct cs_err *e)
 	enum cs_rc rc;
 
 	rc = cs_signer_sign_parse(cs_buf_bytes(&c->in), &request, e);
-	if (rc == CS_OK)
-		rc = cs_signing_run(c->serve->signing, &request, send_result, c, e);
-	if (rc == CS_OK)
-		rc = send_body(c, CS_MSG_DONE, e);
-	return rc;
+	if (rc != CS_OK)
+		return rc;
+	c->results = request.artifact_count;
+	rc = cs_signing_run(c->serve->signing, &request, send_result, c, e);
+	return rc == CS_OK ? send_done(c, e) : rc;
 }
 
 static enum cs_rc handle_status(struct session *c, struct cs_err *e)
@@ -115,11 +132,9 @@ static enum cs_rc handle_status(struct session *c, struct cs_err *e)
 	if (c->in.len > 0)
 		return CS_FAIL(e, CS_E_INVALID, "STATUS frame: has a body");
 	cs_keyring_health(c->serve->signing->keyring, &health);
-	cs_signer_health_write(&health, &c->out);
-	rc = send_body(c, CS_MSG_HEALTH, e);
-	if (rc == CS_OK)
-		rc = send_body(c, CS_MSG_DONE, e);
-	return rc;
+	cs_signer_health_write(&health, &c->body);
+	rc = add_frame(c, CS_MSG_HEALTH, e);
+	return rc == CS_OK ? send_done(c, e) : rc;
 }
 
 /* The frames that a daemon may send. */
@@ -152,17 +167,21 @@ static void say_error(struct session *c, const struct cs_err *why)
 	struct cs_err ignored = { 0 };
 
 	complain(c->serve, "frame-refused", why->msg);
-	cs_buf_reset(&c->out);
-	cs_buf_add_str(&c->out, why->msg);
-	(void)send_body(c, CS_MSG_ERROR, &ignored);
+	cs_buf_reset(&c->body);
+	cs_buf_add_str(&c->body, why->msg);
+	if (add_frame(c, CS_MSG_ERROR, &ignored) == CS_OK)
+		(void)!send_frames(c, &ignored);
 }
 
 static enum cs_rc serve_frames(struct session *c, struct cs_err *e)
 {
 	enum cs_rc rc;
 
-	cs_signer_hello_write(&c->serve->hello, &c->out);
-	rc = send_body(c, CS_MSG_HELLO, e);
+	cs_buf_reset(&c->out); /* what an earlier connection left */
+	cs_signer_hello_write(&c->serve->hello, &c->body);
+	rc = add_frame(c, CS_MSG_HELLO, e);
+	if (rc == CS_OK)
+		rc = send_frames(c, e);
 	while (rc == CS_OK) {
 		rc = wait_readable(c->serve, c->fd, e);
 		if (rc != CS_OK)
@@ -201,7 +220,8 @@ enum cs_rc cs_serve(struct cs_serve *s, struct cs_err *e)
 
 	assert(s->listen_fd >= 0 && s->peer_uid >= 0);
 	cs_buf_init(&c.in, CS_FRAME_MAX);
-	cs_buf_init(&c.out, CS_RAW_SIG_MAX + 4096);
+	cs_buf_init(&c.body, CS_RAW_SIG_MAX + 4096);
+	cs_buf_init(&c.out, CS_RAW_SIG_MAX + 8192);
 	while (rc == CS_OK) {
 		rc = wait_readable(s, s->listen_fd, e);
 		if (rc != CS_OK)
@@ -213,6 +233,7 @@ enum cs_rc cs_serve(struct cs_serve *s, struct cs_err *e)
 			rc = CS_FAIL(e, CS_E_IO, "accept: %s", strerror(errno));
 	}
 	cs_buf_done(&c.in);
+	cs_buf_done(&c.body);
 	cs_buf_done(&c.out);
 	if (rc == CS_E_CLOSED)
 		rc = *s->stop ? CS_OK : CS_FAIL(e, CS_E_HSM, "the token or its session is lost");

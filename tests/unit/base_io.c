@@ -77,6 +77,31 @@ START_TEST(a_frame_has_its_bytes)
 }
 END_TEST
 
+START_TEST(added_frames_leave_together)
+{
+	struct cs_err e = { 0 };
+	struct cs_buf out;
+	uint8_t raw[32];
+
+	cs_buf_init(&out, 13);
+	cs_frame_add(&out, 7, BYTES("abc"));
+	cs_frame_add(&out, 8, BYTES(""));
+	CHECK_OK(cs_frame_send_added(pair[0], &out, INT64_MAX, &e));
+	ck_assert_int_eq(recv(pair[1], raw, sizeof(raw), 0), 13);
+	ck_assert_mem_eq(raw,
+			 "\x00\x00\x00\x04\x07"
+			 "abc\x00\x00\x00\x01\x08",
+			 13);
+	ck_assert_uint_eq(out.len, 0);
+	/* what does not fit is not sent in parts */
+	cs_frame_add(&out, 7, BYTES("abc"));
+	cs_frame_add(&out, 8, BYTES("d"));
+	CHECK_FAILS(cs_frame_send_added(pair[0], &out, INT64_MAX, &e), CS_E_TOO_LARGE, "13");
+	ck_assert_int_eq(recv(pair[1], raw, sizeof(raw), MSG_DONTWAIT), -1);
+	cs_buf_done(&out);
+}
+END_TEST
+
 /* Writes a frame of 3 bytes byte by byte. */
 static void *trickle(void *arg)
 {
@@ -219,6 +244,7 @@ void add_frame_tests(TCase *tc)
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, frames_come_back);
 	tcase_add_test(tc, a_frame_has_its_bytes);
+	tcase_add_test(tc, added_frames_leave_together);
 	tcase_add_test(tc, short_reads_are_put_together);
 	tcase_add_test(tc, a_frame_may_be_larger_than_the_socket);
 	tcase_add_loop_test(tc, bad_frames_are_refused, 0, COUNT(bad_frames));
