@@ -173,6 +173,19 @@ struct cs_core {
 	_Atomic int64_t revision; /* seq of the last event that changed a request */
 };
 
+/* --- begin.c: what the log says at start, reload and stop --- */
+
+/** One transaction before the writer runs: the start, repairs, policy and access list. */
+enum cs_rc cs_core_begin_log(struct cs_core *c, const struct cs_core_policy *files,
+			     struct cs_err *e) CS_MUST_CHECK;
+/** A command of its own; arg is a struct cs_core_policy. */
+enum cs_rc cs_core_note_reload(struct cs_core *c, struct cs_store *s, void *arg,
+			       struct cs_err *e) CS_MUST_CHECK;
+/** One transaction after the writer ended. */
+enum cs_rc cs_core_end_log(struct cs_core *c, struct cs_err *e) CS_MUST_CHECK;
+
+/* --- snapshot.c --- */
+
 /** Snapshots with a reference of their own. */
 struct cs_policy *cs_core_policy_get(struct cs_core *c);
 /** True on the writer's thread when the policy is still this one; else CS_E_CONFLICT and the caller
@@ -293,6 +306,9 @@ enum cs_rc cs_attempt_begin(struct cs_attempt *a, struct cs_store *s,
 void cs_attempt_run(struct cs_attempt *a);
 /** Load, judge, begin and run; what the attempt threads do. */
 void cs_core_attempt(struct cs_core *c, const char *id);
+enum cs_rc cs_attempts_start(struct cs_core *c, struct cs_err *e) CS_MUST_CHECK;
+/** After what runs; what is queued is left to the next start. */
+void cs_attempts_stop(struct cs_core *c);
 /** Let an attempt thread try this request soon; the timer finds it if the queue is full. */
 void cs_core_schedule(struct cs_core *c, const char *id);
 /** Is an attempt on this request running in this process? */
