@@ -27,6 +27,7 @@
 
 #define STOP_SECONDS 10     /* from SIGTERM to the end, whatever happens */
 #define STOP_HTTP_SECONDS 6 /* of these, for what clients are still being sent */
+#define FILES_MORE 128      /* signers, threads, libraries */
 
 struct daemon {
 	struct cs_files files; /* config for good; policy and access are the core's after start */
@@ -59,6 +60,28 @@ static enum cs_rc harden(struct cs_err *e)
 	if (setrlimit(RLIMIT_CORE, &none) != 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0 ||
 	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
 		return CS_FAIL(e, CS_E_INTERNAL, "process limits: %s", strerror(errno));
+	return CS_OK;
+}
+
+/* A descriptor for each connection, three for each worker's database connection, and some more. */
+static enum cs_rc raise_file_limit(const struct cs_config *config, struct cs_err *e)
+{
+	const rlim_t need = (rlim_t)(config->connections_max + 3 * config->workers + FILES_MORE);
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) != 0)
+		return CS_FAIL(e, CS_E_INTERNAL, "limit of open files: %s", strerror(errno));
+	if (files.rlim_cur >= need)
+		return CS_OK;
+	if (files.rlim_max < need)
+		return CS_FAIL(
+			e, CS_E_CONFIG,
+			"connections-max and workers take %llu open files, and only %llu are "
+			"allowed; lower them, or raise LimitNOFILE= of the service",
+			(unsigned long long)need, (unsigned long long)files.rlim_max);
+	files.rlim_cur = need;
+	if (setrlimit(RLIMIT_NOFILE, &files) != 0)
+		return CS_FAIL(e, CS_E_INTERNAL, "limit of open files: %s", strerror(errno));
 	return CS_OK;
 }
 
@@ -258,6 +281,8 @@ static enum cs_rc start(struct daemon *d, const char *config, struct cs_err *e)
 		return rc;
 	cs_log_set_level((enum cs_log_level)d->files.config->log_level);
 	rc = harden(e);
+	if (rc == CS_OK)
+		rc = raise_file_limit(d->files.config, e);
 	if (rc == CS_OK)
 		rc = open_core(d, e);
 	if (rc == CS_OK)

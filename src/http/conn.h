@@ -82,6 +82,7 @@ struct cs_conn {
 
 	/* the response */
 	struct MHD_Response *response;
+	size_t response_len;
 	unsigned status;
 };
 

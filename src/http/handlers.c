@@ -68,7 +68,7 @@ enum cs_rc cs_get_decisions(struct cs_call *call, struct cs_err *e)
 
 enum cs_rc cs_post_decision(struct cs_call *call, struct cs_err *e)
 {
-	const char *text = NULL, *comment = "";
+	const char *text = "", *comment = "";
 	const struct cs_json_field fields[] = {
 		CS_JSON_STR_FIELD("comment", true, CS_TEXT_FREE, 1, CS_COMMENT_MAX, &comment),
 		CS_JSON_STR_FIELD("envelope", false, CS_TEXT_ANY, 1, CS_BASE64_LEN(CS_ENVELOPE_MAX),

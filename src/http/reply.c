@@ -43,6 +43,7 @@ static struct MHD_Response *make(struct cs_conn *c, struct cs_buf *body, const c
 	uint8_t *data = cs_buf_steal(body, &len);
 	struct MHD_Response *r;
 
+	c->response_len = len;
 	if (!data)
 		r = MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
 	else

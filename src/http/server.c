@@ -19,6 +19,7 @@
 
 #define CONNECTION_MEMORY (16 * 1024) /* headers in, headers out */
 #define DISCARD_MAX 4                 /* bodies' worth that is read and dropped before a 413 */
+#define SEND_RATE_MIN (64 * 1024)     /* bytes a second that a reader of a large answer must take */
 #define STOP_POLL_US 5000
 #define CRL_CHECK "crl"
 
@@ -159,7 +160,8 @@ static enum MHD_Result send_response(struct cs_conn *c)
 {
 	if (!c->response)
 		return MHD_NO;
-	end_in(c, c->http->config.request_us);
+	end_in(c,
+	       c->http->config.request_us + (int64_t)(c->response_len / SEND_RATE_MIN) * CS_SECOND);
 	return MHD_queue_response(c->mhd, c->status, c->response);
 }
 
