@@ -55,6 +55,19 @@ class Process(unittest.TestCase):
             self.assertEqual(os.stat(f"/proc/{self.it.process.pid}/maps").st_uid, 0)
         self.assertEqual(self.it.database.stat().st_mode & 0o077, 0)
 
+    def test_open_files(self):
+        """The soft limit is raised as far as needed; a hard limit that is too low is an error at start."""
+        self.it.start(prefix=("prlimit", "--nofile=256:4096"))
+        limits = Path(f"/proc/{self.it.process.pid}/limits").read_text()
+        files = next(line for line in limits.splitlines() if line.startswith("Max open files"))
+        self.assertGreater(int(files.split()[3]), 1024)
+        self.it.stop()
+        self.it.write_files()
+        run = subprocess.run(["prlimit", "--nofile=256:256", *self.it.command()], capture_output=True, text=True,
+                             timeout=30, check=False)
+        self.assertEqual(run.returncode, 78)
+        self.assertIn("connections-max", run.stderr)
+
     def test_service_manager_is_told(self):
         path = str(self.it.directory / "notify")
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:

@@ -553,6 +553,117 @@ START_TEST(openapi_is_whole)
 }
 END_TEST
 
+/* --- the described limits are the parser's -------------------------------------------------------
+ */
+
+static json_t *text_of_length(int64_t len)
+{
+	char *text = malloc((size_t)len + 1);
+	json_t *value;
+
+	ck_assert_ptr_nonnull(text);
+	memset(text, 'x', (size_t)len);
+	text[len] = '\0';
+	value = json_string(text);
+	free(text);
+	return value;
+}
+
+static json_t *sample_object(const struct cs_schema *s);
+
+/* A value of a field whose length, size or number of elements is n. */
+static json_t *sample(const struct cs_schema_field *f, int64_t n)
+{
+	json_t *list;
+
+	switch (f->type) {
+	case CS_S_NAME:
+	case CS_S_TEXT: return text_of_length(n);
+	case CS_S_INT: return json_integer(n);
+	case CS_S_ENUM: return json_string(f->value((int)f->min));
+	case CS_S_HEX: return json_sprintf("%064d", 0);
+	case CS_S_OBJECT: return sample_object(f->of);
+	case CS_S_LIST:
+		list = json_array();
+		for (int64_t i = 0; i < n; i++) {
+			json_t *item = sample_object(f->of);
+
+			json_object_set_new(item, "name", json_sprintf("n%d", (int)i));
+			json_array_append_new(list, item);
+		}
+		return list;
+	case CS_S_BASE64:
+	case CS_S_UUID:
+	case CS_S_TIME:
+	case CS_S_BOOL: break;
+	}
+	ck_abort_msg("submissions have no field of this type: %s", f->name);
+	return NULL;
+}
+
+static json_t *sample_object(const struct cs_schema *s)
+{
+	json_t *object = json_object();
+
+	for (size_t i = 0; i < s->count; i++)
+		json_object_set_new(object, s->fields[i].name,
+				    sample(&s->fields[i], s->fields[i].min));
+	return object;
+}
+
+static bool parses(const json_t *root)
+{
+	static struct cs_submission submission;
+	char *text = json_dumps(root, JSON_COMPACT);
+	bool ok = cs_submission_parse(cs_bytes_of(text), &submission, NULL) == CS_OK;
+
+	free(text);
+	return ok;
+}
+
+/* Each bounded field of an object within root, at its bounds and beyond them. */
+static void try_bounds(const json_t *root, json_t *object, const struct cs_schema *s)
+{
+	for (size_t i = 0; i < s->count; i++) {
+		const struct cs_schema_field *f = &s->fields[i];
+		const int64_t values[] = { f->min, f->max, f->max + 1, f->min - 1 };
+
+		if (f->type == CS_S_OBJECT)
+			try_bounds(root, json_object_get(object, f->name), f->of);
+		if (f->type == CS_S_OBJECT || f->type == CS_S_ENUM || f->type == CS_S_HEX)
+			continue;
+		for (size_t k = 0; k < COUNT(values) && values[k] >= 0; k++) {
+			json_object_set_new(object, f->name, sample(f, values[k]));
+			ck_assert_msg(parses(root) == (k < 2), "%s.%s of %lld", s->name, f->name,
+				      (long long)values[k]);
+		}
+		json_object_set_new(object, f->name, sample(f, f->min));
+	}
+	/* all that is required, and nothing else */
+	for (size_t i = 0; i < s->count; i++) {
+		json_object_del(object, s->fields[i].name);
+		ck_assert_msg(parses(root) == s->fields[i].optional, "without %s.%s", s->name,
+			      s->fields[i].name);
+		json_object_set_new(object, s->fields[i].name,
+				    sample(&s->fields[i], s->fields[i].min));
+	}
+	json_object_set_new(object, "surprise", json_true());
+	ck_assert_msg(parses(root) == !s->strict, "%s with a surprise", s->name);
+	json_object_del(object, "surprise");
+}
+
+START_TEST(described_limits_are_enforced)
+{
+	const struct cs_schema *s = &cs_schema_submission;
+	json_t *root = sample_object(s);
+
+	ck_assert(parses(root));
+	try_bounds(root, root, s);
+	try_bounds(root, json_array_get(json_object_get(root, "artifacts"), 0), s->fields[0].of);
+	json_decref(root);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("http");
@@ -573,6 +684,7 @@ int main(void)
 	tcase_add_test(tc, every_code_has_a_problem);
 	tcase_add_test(tc, problems_are_json);
 	tcase_add_test(tc, openapi_is_whole);
+	tcase_add_test(tc, described_limits_are_enforced);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);
