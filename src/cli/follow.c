@@ -49,7 +49,7 @@ void cs_follow_line(const struct countersign_request *r, int64_t now, struct cs_
 	char left[64];
 	int64_t expires;
 
-	cs_buf_addf(out, "%s %s", r->id, r->state);
+	cs_buf_add_str(out, r->state);
 	add_votes(r, out);
 	add_missing(r, out);
 	if (!r->is_final && cs_time_parse(r->expires, &expires)) {
@@ -77,6 +77,8 @@ enum cs_rc cs_follow(struct cs_cli *cli, int64_t seconds, struct countersign_req
 	int64_t until = cs_clock_mono() + seconds * CS_SECOND;
 	enum cs_rc rc = CS_OK;
 
+	if (!r->is_final)
+		cs_term_note(cli, "request %s", r->id);
 	while (!rc && !r->is_final) {
 		int64_t left = (until - cs_clock_mono()) / CS_SECOND;
 		int64_t hold = cli->tty ? TICK_SECONDS : POLL_SECONDS;

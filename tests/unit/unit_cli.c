@@ -580,8 +580,8 @@ START_TEST(the_live_line_says_who_is_missing)
 	ck_assert(cs_time_parse("2026-11-21T12:00:00.000000Z", &now));
 	cs_follow_line(&r, now, &line);
 	ck_assert_str_eq(cs_buf_str(&line),
-			 ID " pending; approved by approver1 (security), withdraw by approver2 "
-			    "(release); 1 missing (release 0/1, security 1/1); expires in 30 min");
+			 "pending; approved by approver1 (security), withdraw by approver2 "
+			 "(release); 1 missing (release 0/1, security 1/1); expires in 30 min");
 	cs_buf_done(&line);
 }
 END_TEST
