@@ -17,6 +17,7 @@ struct cs_p11 {
 	bool initialized, has_session, has_timer;
 	bool lethal; /* the timer is armed around calls: since the login returned */
 	bool lost;
+	unsigned doubts; /* since the last signature */
 	CK_SLOT_ID slot;
 	CK_SESSION_HANDLE session;
 	timer_t timer;
@@ -40,8 +41,9 @@ CK_RV cs_p11_disarm(struct cs_p11 *p, CK_RV rv);
 
 /** "CKR_DEVICE_ERROR"; "CKR_VENDOR_DEFINED" and the like for numbers without a name. Static. */
 const char *cs_p11_rv_name(CK_RV rv);
-/** The session can be used further after this. Only what is known to be harmless is. */
-bool cs_p11_rv_is_harmless(CK_RV rv);
+/** What a return value says of the session. */
+enum cs_p11_effect { CS_P11_FINE, CS_P11_DOUBT, CS_P11_LOST };
+enum cs_p11_effect cs_p11_rv_effect(CK_RV rv);
 /** CS_E_HSM (CS_E_PIN for what the token says of a PIN): "what: CKR_…". */
 enum cs_rc cs_p11_fail(struct cs_err *e, CK_RV rv, const char *what);
 

@@ -194,6 +194,7 @@ enum cs_rc cs_p11_sign(struct cs_p11 *p, struct cs_p11_key *k, enum cs_scheme sc
 		return CS_FAIL(e, CS_E_HSM, "the token's signature has %lu bytes instead of %zu",
 			       len, k->raw_len);
 	}
+	p->doubts = 0;
 	return CS_OK;
 }
 

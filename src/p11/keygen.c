@@ -89,7 +89,8 @@ enum cs_rc cs_p11_keygen(struct cs_p11 *p, enum cs_alg alg, struct cs_bytes cka_
 	private_template(&private, cka_id, label);
 	add_common(&public, cka_id, label);
 	add_flag(&public, CKA_PRIVATE, false);
-	add_flag(&public, CKA_VERIFY, true);
+	/* no CKA_VERIFY: verifying is ours, and tpm2-pkcs11 refuses it beside a false CKA_DECRYPT
+	 */
 	if (cs_alg_is_rsa(alg)) {
 		add(&public, CKA_MODULUS_BITS, &bits, sizeof(bits));
 		add(&public, CKA_PUBLIC_EXPONENT, exponent, sizeof(exponent));

@@ -15,6 +15,7 @@
 #include "p11/internal.h"
 
 #define SLOTS_MAX 256
+#define DOUBTS_MAX 3 /* in a row, without a signature between them */
 
 static void set_timer(struct cs_p11 *p, int64_t us)
 {
@@ -36,7 +37,9 @@ CK_RV cs_p11_disarm(struct cs_p11 *p, CK_RV rv)
 {
 	if (p->lethal)
 		set_timer(p, 0);
-	if (!cs_p11_rv_is_harmless(rv))
+	if (cs_p11_rv_effect(rv) == CS_P11_DOUBT)
+		p->doubts++;
+	if (cs_p11_rv_effect(rv) == CS_P11_LOST || p->doubts >= DOUBTS_MAX)
 		p->lost = true;
 	return rv;
 }
@@ -146,7 +149,9 @@ static enum cs_rc find_token(struct cs_p11 *p, const struct cs_p11_config *confi
 		p->info = info;
 		found++;
 	}
-	p->lost = false; /* nothing was ours yet */
+	/* nothing was ours yet */
+	p->lost = false;
+	p->doubts = 0;
 	if (found == 0)
 		return CS_FAIL(e, CS_E_NOT_FOUND, "no token is labelled %s%s%s in %lu slots",
 			       config->label, config->serial ? " with serial " : "",

@@ -48,8 +48,9 @@ enum cs_rc cs_p11_login(struct cs_p11 *p, const struct cs_secret *pin,
 struct cs_p11_key;
 
 /**
- * After some errors no call can succeed any more: session or token gone, or nobody knows. Then the
- * process must end and a fresh one take its place.
+ * After some errors no call can succeed any more: session or token gone. Errors that may mean one
+ * key or all count when several follow each other without a signature in between. Then the process
+ * must end and a fresh one take its place.
  */
 bool cs_p11_is_lost(const struct cs_p11 *p);
 

@@ -218,7 +218,7 @@ static enum cs_rc read_option(int argc, char *const *argv, int *atp, struct cs_o
 	const char *word = argv[*atp];
 	const struct option_row *row = NULL;
 	const char *value;
-	size_t len;
+	size_t len = 0;
 
 	if (strncmp(word, "--", 2) == 0) {
 		word += 2;

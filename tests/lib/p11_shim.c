@@ -26,6 +26,7 @@
 
 #define RULES_MAX 65536
 #define WORDS_MAX 4
+#define SIGNATURE_MAX 1024
 
 enum function { INITIALIZE, OPEN_SESSION, LOGIN, FIND_OBJECTS_INIT, SIGN_INIT, SIGN, FINALIZE };
 
@@ -176,10 +177,16 @@ static CK_RV shim_sign(CK_SESSION_HANDLE session, CK_BYTE_PTR data, CK_ULONG dat
 		       CK_BYTE_PTR signature, CK_ULONG_PTR len)
 {
 	struct plan plan = before(SIGN);
-	CK_RV rv = plan.rv;
+	CK_BYTE discarded[SIGNATURE_MAX];
+	CK_ULONG discarded_len = sizeof(discarded);
+	CK_RV rv;
 
-	if (!plan.returns)
-		rv = behind->C_Sign(session, data, data_len, signature, len);
+	if (plan.returns) {
+		/* a C_Sign that fails ends the operation: PKCS #11 v2.40 §5.11 */
+		(void)behind->C_Sign(session, data, data_len, discarded, &discarded_len);
+		return after(SIGN, plan.rv);
+	}
+	rv = behind->C_Sign(session, data, data_len, signature, len);
 	if (rv == CKR_OK && plan.flips && signature && *len > 0)
 		signature[*len / 2] ^= 1;
 	return after(SIGN, rv);

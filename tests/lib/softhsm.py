@@ -31,6 +31,10 @@ class Token:
         self.pin_file = self.directory / "pin"
 
     @property
+    def module(self):
+        return MODULE
+
+    @property
     def env(self):
         return {"SOFTHSM2_CONF": str(self.conf)}
 
@@ -40,7 +44,7 @@ class Token:
 
     def tool(self, *arguments, check=True):
         """Run a subcommand of countersign-signer on this token; its standard output."""
-        command = [SIGNER, arguments[0], "--module", MODULE, "--label", self.label,
+        command = [SIGNER, arguments[0], "--module", self.module, "--label", self.label,
                    "--pin-file", self.pin_file, *arguments[1:]]
         return subprocess.run([str(c) for c in command], env={**os.environ, **self.env}, check=check,
                               stdout=subprocess.PIPE, stderr=None if check else subprocess.PIPE, text=True)
