@@ -309,6 +309,73 @@ START_TEST(a_pool_without_a_free_connection_is_busy)
 }
 END_TEST
 
+#define SHARERS 8
+#define ROUNDS 100
+
+/* a child of the signer: one connection, exchange after exchange */
+static void *serve_one(void *unused)
+{
+	int fd = accept(listen_fd, NULL, NULL);
+	struct cs_buf body;
+	struct cs_err e = { 0 };
+	uint8_t type;
+
+	cs_buf_init(&body, CS_FRAME_MAX);
+	if (fd >= 0)
+		say_hello(fd, 'h');
+	while (fd >= 0 && cs_frame_recv(fd, &type, &body, cs_clock_mono() + PLENTY, &e) == CS_OK) {
+		answer(fd, '0');
+		answer(fd, 'd');
+	}
+	close(fd);
+	cs_buf_done(&body);
+	return unused;
+}
+
+static void *share(void *arg)
+{
+	struct cs_err e = { 0 };
+	intptr_t done = 0;
+	int results;
+	bool sent;
+	int i;
+
+	for (i = 0; i < ROUNDS; i++)
+		if (sign(arg, 1, &results, &sent, &e) == CS_OK && results == 1)
+			done++;
+	return (void *)done;
+}
+
+START_TEST(threads_share_the_pool)
+{
+	const struct cs_signer_config config = { "prod", path, CONNECTIONS_MAX, PLENTY, -1 };
+	pthread_t children[CONNECTIONS_MAX];
+	pthread_t sharers[SHARERS];
+	struct cs_signer *s = NULL;
+	struct cs_err e = { 0 };
+	void *done;
+	size_t i;
+
+	ck_assert_int_eq(cs_unix_listen(path, 0600, &listen_fd, &e), CS_OK);
+	ck_assert_int_eq(cs_signer_new(&config, &s, &e), CS_OK);
+	for (i = 0; i < CONNECTIONS_MAX; i++)
+		ck_assert_int_eq(pthread_create(&children[i], NULL, serve_one, NULL), 0);
+	for (i = 0; i < SHARERS; i++)
+		ck_assert_int_eq(pthread_create(&sharers[i], NULL, share, s), 0);
+	for (i = 0; i < SHARERS; i++) {
+		pthread_join(sharers[i], &done);
+		ck_assert_int_eq((intptr_t)done, ROUNDS);
+	}
+	cs_signer_free(s);
+	/* children that nobody needed still wait in accept */
+	shutdown(listen_fd, SHUT_RDWR);
+	for (i = 0; i < CONNECTIONS_MAX; i++)
+		pthread_join(children[i], NULL);
+	close(listen_fd);
+	unlink(path);
+}
+END_TEST
+
 START_TEST(nobody_listens)
 {
 	struct cs_signer *s = new_client(-1);
@@ -365,6 +432,7 @@ TCase *tcase_client(void)
 	tcase_add_test(t, a_connection_serves_many_exchanges);
 	tcase_add_test(t, a_closed_idle_connection_is_replaced);
 	tcase_add_test(t, a_pool_without_a_free_connection_is_busy);
+	tcase_add_test(t, threads_share_the_pool);
 	tcase_add_test(t, nobody_listens);
 	tcase_add_test(t, a_signer_of_another_user_is_not_asked);
 	tcase_add_test(t, limits_of_the_pool);
