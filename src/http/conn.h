@@ -78,6 +78,7 @@ struct cs_conn {
 	int64_t discarded; /* bytes of a body that is too large */
 	bool close;        /* answer with Connection: close */
 	bool woken;        /* was parked, and has been woken */
+	bool late;         /* it began after the stop did */
 	char idempotency_key[CS_IDEMPOTENCY_KEY_MAX + 1];
 
 	/* the response */

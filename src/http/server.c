@@ -151,7 +151,9 @@ static void *on_target(void *arg, const char *target, struct MHD_Connection *mhd
 		return NULL;
 	cs_conn_reset(c);
 	snprintf(c->target, sizeof(c->target), "%s", target ? target : "");
+	/* in this order: either cs_http_stop counts this request and waits, or it is late */
 	atomic_fetch_add(&h->in_flight, 1);
+	c->late = atomic_load(&h->stopping);
 	end_in(c, h->config.request_us);
 	return c;
 }
@@ -173,6 +175,12 @@ static enum MHD_Result on_head(struct cs_conn *c, const char *method, const char
 
 	cs_buf_init(&allow, 64);
 	code = cs_conn_admit(c, method, version, &allow, &e);
+	if (code == CS_OK && c->late) {
+		/* nobody waits for it any more, so it must not be suspended */
+		code = CS_FAIL(&e, CS_E_UNAVAILABLE,
+			       "the server is stopping; try again in a moment");
+		c->close = true;
+	}
 	c->step = CS_STEP_BODY;
 	if (code != CS_OK)
 		cs_reply_problem(c, code, e.msg, NULL, allow.len > 0 ? cs_buf_str(&allow) : NULL);

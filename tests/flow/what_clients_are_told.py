@@ -2,6 +2,7 @@
 """What clients are told: status codes, headers, problems, replays, long polls."""
 
 import json
+import signal
 import threading
 import time
 import unittest
@@ -215,6 +216,20 @@ class Stop(unittest.TestCase):
         stopper.join()
         self.assertLess(time.monotonic() - start, 10)
         client.close()
+
+    def test_a_stop_takes_nothing_new(self):
+        """Not even on connections that are open: nothing may be inside the core when libmicrohttpd stops."""
+        with edge.Edge() as daemon, daemon.client() as idle, daemon.client() as busy:
+            self.assertEqual(idle.get("/v1/health").status, 200)
+            busy.send(b"POST /v1/requests HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+                      b"Content-Length: 2\r\n\r\n")
+            time.sleep(0.2)
+            daemon.process.send_signal(signal.SIGTERM)
+            time.sleep(0.2)
+            late = idle.get("/v1/health")
+            self.assertEqual((late.status, late.problem, late.closes), (503, "unavailable", True))
+            busy.send(b"{}")
+            self.assertEqual(busy.read().status, 400)
 
 
 if __name__ == "__main__":
