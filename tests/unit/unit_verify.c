@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Tests of verify/: an honest log verifies, and every change of a byte or a line of it is noticed.
+ * What somebody does who can hash the log again is in tests/lib/logstories.py, for both verifiers.
+ */
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "verify/state.h"
+
+#define COUNT(table) ((int)(sizeof(table) / sizeof((table)[0])))
+#define EVENTS 195 /* of tests/vectors/log/everything.ndjson */
+#define LONG_LINE 4096
+
+static struct cs_buf file;
+static struct cs_bytes lines[EVENTS];
+static struct cs_log_ref last; /* the log's own id, size and head */
+
+static void load(void)
+{
+	const char *srcdir = getenv("CS_SRCDIR");
+	struct cs_err e = { 0 };
+	char path[4096];
+	size_t at = 0;
+
+	ck_assert_msg(srcdir != NULL, "set CS_SRCDIR to the source directory");
+	(void)snprintf(path, sizeof(path), "%s/tests/vectors/log/everything.ndjson", srcdir);
+	cs_buf_init(&file, 1U << 20);
+	ck_assert_msg(cs_file_read(path, &file, &e) == CS_OK, "%s", e.msg);
+	for (size_t i = 0; i < EVENTS; i++) {
+		const uint8_t *end = memchr(file.data + at, '\n', file.len - at);
+
+		ck_assert_ptr_nonnull(end);
+		lines[i] = (struct cs_bytes){ file.data + at, (size_t)(end - file.data) - at };
+		at += lines[i].len + 1;
+	}
+	ck_assert_uint_eq(at, file.len);
+	last.id = cs_event_hash(lines[0]);
+	last.size = EVENTS;
+	last.head = cs_event_hash(lines[EVENTS - 1]);
+}
+
+static void unload(void)
+{
+	cs_buf_done(&file);
+}
+
+/* The last finding, and how many there were. */
+struct found {
+	int64_t count, seq;
+	char rule[32];
+	char text[CS_ERR_MSG_MAX];
+};
+
+static void remember(void *arg, int64_t seq, const char *rule, const char *text)
+{
+	struct found *f = arg;
+
+	f->count++;
+	f->seq = seq;
+	(void)snprintf(f->rule, sizeof(f->rule), "%s", rule);
+	(void)snprintf(f->text, sizeof(f->text), "%s", text);
+}
+
+static struct cs_audit_verifier *begin(struct found *f)
+{
+	struct cs_audit_verifier *v = NULL;
+
+	memset(f, 0, sizeof(*f));
+	ck_assert_int_eq(cs_audit_new(remember, f, &v, NULL), CS_OK);
+	return v;
+}
+
+/* Hundreds of thousands of times: an assertion of Check costs a write each. */
+static void give(struct cs_audit_verifier *v, struct cs_bytes line)
+{
+	if (cs_audit_line(v, line, NULL) != CS_OK)
+		ck_abort_msg("out of memory");
+}
+
+static struct cs_audit_summary finish(struct cs_audit_verifier *v)
+{
+	struct cs_audit_summary sum;
+
+	ck_assert_int_eq(cs_audit_finish(v, &sum, NULL), CS_OK);
+	return sum;
+}
+
+/* Take the verifier back to where it had seen `size` events: the chain and the clock. */
+static void rewind_to(struct cs_audit_verifier *v, struct found *f, int64_t size, int64_t time)
+{
+	v->lines = size;
+	v->time = time;
+	v->sum.findings = 0;
+	memset(f, 0, sizeof(*f));
+}
+
+START_TEST(an_honest_log_is_consistent)
+{
+	struct found f;
+	struct cs_audit_verifier *v = begin(&f);
+	struct cs_audit_summary sum;
+
+	for (size_t i = 0; i < EVENTS; i++)
+		give(v, lines[i]);
+	sum = finish(v);
+	ck_assert_msg(f.count == 0, "%lld %s: %s", (long long)f.seq, f.rule, f.text);
+	ck_assert_int_eq(sum.verdict, CS_AUDIT_CONSISTENT);
+	ck_assert_int_eq(sum.last.size, EVENTS);
+	ck_assert(cs_sha256_equal(&sum.last.id, &last.id));
+	ck_assert(cs_sha256_equal(&sum.last.head, &last.head));
+	ck_assert_int_eq(sum.anchored_size, 0);
+	ck_assert_int_eq(sum.findings, 0);
+	ck_assert_int_eq(sum.requests, 31);
+	ck_assert_int_eq(sum.decisions, 30);
+	ck_assert_int_eq(sum.signatures, 32);
+	ck_assert_int_eq(sum.policies, 4);
+	ck_assert_int_eq(sum.open_intents, 0);
+	cs_audit_free(v);
+}
+END_TEST
+
+START_TEST(every_prefix_is_consistent_and_lacks_the_known_head)
+{
+	struct found f, g;
+	struct cs_audit_verifier *v = begin(&f), *known = begin(&g);
+
+	ck_assert_int_eq(cs_audit_know_head(known, &last, true, NULL), CS_OK);
+	for (size_t i = 0; i + 1 < EVENTS; i++) {
+		give(v, lines[i]);
+		give(known, lines[i]);
+		ck_assert_int_eq(finish(v).verdict, CS_AUDIT_CONSISTENT);
+		ck_assert_int_eq(finish(known).verdict, CS_AUDIT_FAILED);
+		ck_assert_str_eq(g.rule, "head");
+		known->sum.findings = 0;
+	}
+	give(known, lines[EVENTS - 1]);
+	ck_assert_int_eq(finish(known).verdict, CS_AUDIT_ANCHORED);
+	ck_assert_int_eq(finish(known).anchored_size, EVENTS);
+	cs_audit_free(v);
+	cs_audit_free(known);
+}
+END_TEST
+
+/* A byte of line i is changed: is that noticed there, or by the next line's prev, or by the head?
+ */
+static bool notices(struct cs_audit_verifier *v, const struct found *f, size_t i)
+{
+	give(v, lines[i]);
+	if (strcmp(f->rule, "line") == 0)
+		return true;
+	if (i + 1 == EVENTS)
+		return finish(v).verdict == CS_AUDIT_FAILED;
+	give(v, lines[i + 1]);
+	return strcmp(f->rule, "prev") == 0;
+}
+
+/*
+ * A changed line has another hash, so the next line's prev does not fit, whatever the changed line
+ * looks like; after the last line there is the known head. That is asked of each byte, the newlines
+ * too, with a verifier that is taken back by one line each time. Lines with policies are so long
+ * that each byte of them takes `make check-long`.
+ */
+START_TEST(every_changed_byte_is_noticed)
+{
+	struct found f;
+	struct cs_audit_verifier *v = begin(&f);
+	bool all = getenv("CS_FULL") != NULL;
+	int64_t time = 0;
+
+	ck_assert_int_eq(cs_audit_know_head(v, &last, false, NULL), CS_OK);
+	for (size_t i = 0; i < EVENTS; i++) {
+		uint8_t *data = file.data + (lines[i].data - file.data);
+		size_t step = all || lines[i].len < LONG_LINE ? 1 : 16;
+		struct cs_bytes both = { data, lines[i].len + 1 };
+
+		for (size_t at = 0; at < lines[i].len; at += step) {
+			data[at] ^= (uint8_t)(1U << at % 8);
+			if (!notices(v, &f, i))
+				ck_abort_msg("byte %zu of line %zu: %s", at, i + 1, f.rule);
+			data[at] ^= (uint8_t)(1U << at % 8);
+			rewind_to(v, &f, (int64_t)i, time);
+		}
+		if (i + 1 < EVENTS)
+			both.len += lines[i + 1].len;
+		data[lines[i].len] ^= 1;
+		give(v, both);
+		ck_assert_str_eq(f.rule, "line");
+		data[lines[i].len] ^= 1;
+		rewind_to(v, &f, (int64_t)i, time);
+		give(v, lines[i]);
+		time = v->time;
+	}
+	cs_audit_free(v);
+}
+END_TEST
+
+/* The same from the first line to the verdict, for some of the bytes. */
+START_TEST(a_changed_byte_fails_the_log)
+{
+	for (size_t byte = 17; byte < file.len; byte += 6007) {
+		struct found f;
+		struct cs_audit_verifier *v = begin(&f);
+		size_t i = 0;
+
+		ck_assert_int_eq(cs_audit_know_head(v, &last, true, NULL), CS_OK);
+		file.data[byte] ^= 4;
+		for (; i < EVENTS && f.count == 0; i++)
+			give(v, lines[i]);
+		ck_assert_int_eq(finish(v).verdict, CS_AUDIT_FAILED);
+		ck_assert_int_gt(f.count, 0);
+		file.data[byte] ^= 4;
+		cs_audit_free(v);
+	}
+}
+END_TEST
+
+START_TEST(every_deleted_swapped_or_doubled_line_is_noticed)
+{
+	struct found f;
+	struct cs_audit_verifier *v = begin(&f);
+	int64_t time = 0;
+
+	for (size_t i = 0; i < EVENTS; i++) {
+		/* the next line, or any later one, where this one belongs */
+		for (size_t j = i + 1; j < EVENTS; j += 1 + j % 7) {
+			give(v, lines[j]);
+			if (f.count != 1 || strcmp(f.rule, "seq") != 0)
+				ck_abort_msg("line %zu after line %zu: %s", j + 1, i, f.rule);
+			rewind_to(v, &f, (int64_t)i, time);
+		}
+		give(v, lines[i]);
+		time = v->time;
+		ck_assert_int_eq(f.count, 0);
+		give(v, lines[i]);
+		ck_assert_str_eq(f.rule, "seq");
+		rewind_to(v, &f, (int64_t)i + 1, time);
+	}
+	cs_audit_free(v);
+}
+END_TEST
+
+START_TEST(findings_are_told_up_to_a_limit_and_counted)
+{
+	struct found f;
+	struct cs_audit_verifier *v = begin(&f);
+
+	for (int i = 0; i < CS_AUDIT_FINDINGS_MAX + 5; i++)
+		give(v, cs_bytes_of("{}"));
+	ck_assert_int_eq(f.count, CS_AUDIT_FINDINGS_MAX);
+	ck_assert_int_eq(finish(v).findings, CS_AUDIT_FINDINGS_MAX + 5);
+	cs_audit_free(v);
+}
+END_TEST
+
+START_TEST(nothing_is_no_log)
+{
+	struct found f;
+	struct cs_audit_verifier *v = begin(&f);
+
+	ck_assert_int_eq(cs_audit_know_head(v, &last, true, NULL), CS_OK);
+	ck_assert_int_eq(finish(v).verdict, CS_AUDIT_FAILED);
+	ck_assert_int_eq(f.count, 2); /* empty, and the known head is another log's */
+	cs_audit_free(v);
+	cs_audit_free(NULL);
+}
+END_TEST
+
+#define HASH "1111111111111111111111111111111111111111111111111111111111111111"
+
+static const struct {
+	const char *text;
+	bool line, fits;
+} heads[] = {
+	{ "7:" HASH, false, true },
+	{ "0:" HASH, false, false },
+	{ "07:" HASH, false, false },
+	{ "7 " HASH, false, false },
+	{ "7:" HASH "1", false, false },
+	{ "7:11", false, false },
+	{ ":" HASH, false, false },
+	{ "7", false, false },
+	{ "", false, false },
+	{ "99999999999999999999999999999999:" HASH, false, false },
+	{ "9007199254740992:" HASH, false, false },
+	{ HASH " 7 " HASH, true, true },
+	{ "# kept by hand", true, true },
+	{ "", true, true },
+	{ HASH " 7", true, false },
+	{ HASH "  7 " HASH, true, false },
+	{ HASH ":7:" HASH, true, false },
+	{ "7 " HASH, true, false },
+	{ " " HASH " 7 " HASH, true, false },
+	{ HASH " 7 " HASH " ", true, false },
+};
+
+START_TEST(known_heads_are_read_strictly)
+{
+	struct found f;
+	struct cs_audit_verifier *v = begin(&f);
+	struct cs_err e = { 0 };
+	enum cs_rc rc;
+
+	rc = heads[_i].line ? cs_audit_know_head_line(v, heads[_i].text, &e)
+			    : cs_audit_know_head_text(v, heads[_i].text, &e);
+	ck_assert_msg(rc == (heads[_i].fits ? CS_OK : CS_E_INVALID), "\"%s\": %s", heads[_i].text,
+		      e.msg);
+	cs_audit_free(v);
+}
+END_TEST
+
+START_TEST(verdicts_have_names_and_exit_codes)
+{
+	ck_assert_str_eq(cs_audit_verdict_name(CS_AUDIT_ANCHORED), "anchored");
+	ck_assert_int_eq(cs_audit_verdict_exit(CS_AUDIT_ANCHORED), 0);
+	ck_assert_int_eq(cs_audit_verdict_exit(CS_AUDIT_CONSISTENT), 3);
+	ck_assert_int_eq(cs_audit_verdict_exit(CS_AUDIT_FAILED), 1);
+}
+END_TEST
+
+START_TEST(the_map_keeps_every_key)
+{
+	static int values[5000];
+	struct cs_map m = { 0 };
+	char id[CS_UUID_TEXT];
+
+	for (int i = 0; i < COUNT(values); i++) {
+		struct cs_map_key key;
+
+		(void)snprintf(id, sizeof(id), "019aa5e7-3c1f-7a3e-9d55-%012x", (unsigned)i / 4);
+		key = cs_map_key(id, i % 2, i / 2 % 2);
+		ck_assert_ptr_null(cs_map_find(&m, &key));
+		ck_assert_int_eq(cs_map_add(&m, &key, &values[i], NULL), CS_OK);
+	}
+	ck_assert_uint_eq(m.count, COUNT(values));
+	for (int i = 0; i < COUNT(values); i++) {
+		struct cs_map_key key;
+
+		(void)snprintf(id, sizeof(id), "019aa5e7-3c1f-7a3e-9d55-%012x", (unsigned)i / 4);
+		key = cs_map_key(id, i % 2, i / 2 % 2);
+		ck_assert_ptr_eq(cs_map_find(&m, &key)->value, &values[i]);
+	}
+	cs_map_done(&m);
+	cs_map_done(&m);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("verify");
+	TCase *tc = tcase_create("verify");
+	SRunner *runner;
+	int failed;
+
+	tcase_add_unchecked_fixture(tc, load, unload);
+	tcase_set_timeout(tc, 300);
+	tcase_add_test(tc, an_honest_log_is_consistent);
+	tcase_add_test(tc, every_prefix_is_consistent_and_lacks_the_known_head);
+	tcase_add_test(tc, every_changed_byte_is_noticed);
+	tcase_add_test(tc, a_changed_byte_fails_the_log);
+	tcase_add_test(tc, every_deleted_swapped_or_doubled_line_is_noticed);
+	tcase_add_test(tc, findings_are_told_up_to_a_limit_and_counted);
+	tcase_add_test(tc, nothing_is_no_log);
+	tcase_add_loop_test(tc, known_heads_are_read_strictly, 0, COUNT(heads));
+	tcase_add_test(tc, verdicts_have_names_and_exit_codes);
+	tcase_add_test(tc, the_map_keeps_every_key);
+	suite_add_tcase(suite, tc);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
