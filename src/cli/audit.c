@@ -28,7 +28,7 @@
 /** Where lines go, and how. */
 struct sink {
 	FILE *out;
-	bool csv, terminal;
+	bool csv;
 	int64_t count;
 };
 
@@ -162,6 +162,10 @@ enum cs_rc cs_cmd_audit_export(struct cs_cli *cli, struct cs_err *e)
 	enum cs_rc rc;
 
 	s.csv = cli->args.encoding && strcmp(cli->args.encoding, "csv") == 0;
+	if (!path && isatty(STDOUT_FILENO))
+		return cs_cli_usage(cli, e,
+				    "standard output is a terminal: say --output FILE; `audit "
+				    "tail` shows events");
 	if (!path || strcmp(path, "-") == 0)
 		return write_all(cli, &s, &end, e);
 	if (access(path, F_OK) == 0)
@@ -199,13 +203,10 @@ static enum cs_rc show_line(void *arg, struct cs_bytes line, struct cs_err *e)
 	struct cs_event ev;
 	enum cs_rc rc;
 
-	if (cli->args.json) {
-		fwrite(line.data, 1, line.len, stdout);
-		putchar('\n');
-		return CS_OK;
-	}
 	rc = cs_event_parse(line, &ev, &root, e);
-	if (!rc)
+	if (!rc && cli->args.json)
+		cs_remote_print(root);
+	else if (!rc)
 		show_event(&ev, json_object_get(root, "detail"));
 	json_decref(root);
 	return rc;

@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "cli/command.h"
+#include "cli/remote.h"
 #include "cli/term.h"
 #include "verify/verify.h"
 
@@ -112,8 +113,7 @@ static void print_json(const struct cs_audit_summary *s, const struct findings *
 			 "decisions", (json_int_t)s->decisions, "signatures",
 			 (json_int_t)s->signatures, "policies", (json_int_t)s->policies,
 			 "open_intents", (json_int_t)s->open_intents);
-	json_dumpf(root, stdout, JSON_COMPACT | JSON_SORT_KEYS);
-	putchar('\n');
+	cs_remote_print(root);
 	json_decref(root);
 }
 

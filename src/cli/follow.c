@@ -107,7 +107,10 @@ enum cs_rc cs_follow(struct cs_cli *cli, int64_t seconds, struct countersign_req
 void cs_follow_print(const struct cs_cli *cli, const struct countersign_request *r)
 {
 	if (cli->args.json) {
-		printf("%s\n", r->json);
+		json_t *view = json_loads(r->json, 0, NULL);
+
+		cs_remote_print(view);
+		json_decref(view);
 		return;
 	}
 	cs_term_row(stdout, "request", r->id);

@@ -105,7 +105,7 @@ static void report(const struct cs_cli *cli, const struct cs_err *e, int code)
 	if (cli->rule[0])
 		json_object_set_new(json_object_get(problem, "error"), "rule",
 				    json_string(cli->rule));
-	json_dumpf(problem, stderr, JSON_COMPACT | JSON_SORT_KEYS);
+	json_dumpf(problem, stderr, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENSURE_ASCII);
 	fputc('\n', stderr);
 	json_decref(problem);
 }

@@ -130,7 +130,8 @@ int64_t cs_remote_int(const json_t *object, const char *key)
 
 void cs_remote_print(const json_t *value)
 {
-	json_dumpf(value, stdout, JSON_COMPACT | JSON_SORT_KEYS);
+	/* ASCII: no control character of others reaches a terminal this way either */
+	json_dumpf(value, stdout, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENSURE_ASCII);
 	putchar('\n');
 }
 

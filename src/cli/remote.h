@@ -25,7 +25,7 @@ enum cs_rc cs_remote_get_json(struct cs_cli *cli, const char *path, unsigned sec
 /** A string field of the server's JSON, "" when absent or of another kind. Borrowed. */
 const char *cs_remote_str(const json_t *object, const char *key);
 int64_t cs_remote_int(const json_t *object, const char *key);
-/** Print JSON in one line to standard output. */
+/** Print JSON to standard output, one line of ASCII. */
 void cs_remote_print(const json_t *value);
 
 /** The operand that names a request, checked. */

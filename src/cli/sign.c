@@ -168,22 +168,21 @@ static char *fetched_path(const struct cs_args *args, const char *name)
 static void print_files(struct cs_cli *cli, const struct countersign_request *r,
 			const struct cs_document *d, char *const *paths)
 {
-	json_t *files = json_array();
+	json_t *files, *root;
 
 	if (!cli->args.json) {
 		cs_follow_print(cli, r);
 		for (size_t i = 0; i < d->request->count; i++)
 			printf("signature:        %s\n", paths[i]);
-		json_decref(files);
 		return;
 	}
+	files = json_array();
 	for (size_t i = 0; i < d->request->count; i++)
 		json_array_append_new(files, json_pack("{s:s, s:s}", "file", paths[i], "name",
 						       d->request->artifacts[i].name));
-	printf("{\"files\":");
-	json_dumpf(files, stdout, JSON_COMPACT | JSON_SORT_KEYS);
-	printf(",\"request\":%s}\n", r->json);
-	json_decref(files);
+	root = json_pack("{s:o, s:o}", "files", files, "request", json_loads(r->json, 0, NULL));
+	cs_remote_print(root);
+	json_decref(root);
 }
 
 /** Fetch the signatures of a signed request into paths, which are one per artifact. */

@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """countersign approve: what is seen is what is signed, by whom, on which log; and nothing else."""
 
+import base64
+import hashlib
 import json
 import shutil
 import subprocess
 import unittest
+
+from cryptography.hazmat.primitives import serialization
 
 import approvals
 import cli
@@ -151,6 +155,34 @@ class Approves(unittest.TestCase):
         self.assertIn("\\x1b]0;owned\\x07\\x1b[2J\\xe2\\x80\\xae\\xc2\\x9b31m", done.out)
         self.assertIn("not the one of the document", done.out)  # the comment was swapped
 
+    def test_json_is_ascii(self):
+        lies = {f"/v1/requests/{self.request}$": change_json(reason="\u202e\u009b31m")}
+        done = self.lied_to(cli.OK, lies, "--json", command="show")
+        self.assertTrue(done.out.isascii())
+        self.assertEqual(done.json["reason"], "\u202e\u009b31m")
+
+    def test_a_decision_whose_answer_was_lost_is_not_sent_twice(self):
+        def lost(status, body):
+            return (status, body) if b'"decisions"' in body else (503, b"")
+
+        with Liar(self.it, "approver1", {"/decisions$": lost}) as liar:
+            done = self.decide(cli.OK, "--no-image", "--yes", who=Cli(self.it, "approver1", port=liar.port))
+        self.assertIn("decision number 1 of yours", done.out)
+        self.assertEqual(len([m for m, _ in liar.seen if m == "POST"]), 1)
+        self.assertEqual(len(self.decisions()), 1)
+
+    def test_a_decision_that_never_arrived_is_sent_again(self):
+        posts = []
+
+        def swallow(method, path):
+            posts.extend([path] if method == "POST" else [])
+            return method == "POST" and len(posts) == 1
+
+        with Liar(self.it, "approver1", {}, swallow=swallow) as liar:
+            self.decide(cli.OK, "--no-image", "--yes", who=Cli(self.it, "approver1", port=liar.port))
+        self.assertEqual(len(posts), 2)
+        self.assertEqual(len(self.decisions()), 1)
+
     def test_problems_are_shown_harmlessly(self):
         problem = json.dumps({"type": "x", "detail": "\x1b[2Jgo away", "status": 403}).encode()
         done = self.lied_to(cli.REFUSED, {"/document$": lambda *_: (403, problem)}, "--no-image", "--yes")
@@ -236,7 +268,16 @@ class TokenKeys(unittest.TestCase):
                 if approver["person"] in enrolled:
                     approver["keys"] = [enrolled[approver["person"]]]
 
-        cls.it = Instance(change_policy=change)
+        cls.tls = {person: base64.b64decode(cls.token.keygen(name, cka_id, "p-256"))
+                   for person, name, cka_id in (("ci", "tls", "05"), ("approver1", "tls2", "06"))}
+
+        def add_certificates(access):
+            for principal in access["principals"]:
+                if principal["name"] in cls.tls:
+                    spki = hashlib.sha256(cls.tls[principal["name"]]).hexdigest()
+                    principal["certificates"].append({"spki_sha256": spki})
+
+        cls.it = Instance(change_policy=change, change_access=add_certificates)
         cls.addClassCleanup(cls.it.end)
 
     @classmethod
@@ -258,6 +299,27 @@ class TokenKeys(unittest.TestCase):
             done = self.approve(person, key, request)
             self.assertEqual(done.status, cli.OK, done.out + done.err)
         self.it.wait_state(request, "signed")
+
+    def test_tls_keys_on_a_card(self):
+        agent = Cli(self.it, certificate=self.tls_certificate("ci"), key=self.uri("object=tls"))
+        done = agent.run("sign", "--key", "app-dev", agent.image(), env=self.token.env)
+        self.assertEqual(done.status, cli.OK, done.err)
+
+    def test_both_keys_of_an_approver_on_a_card(self):
+        approver = Cli(self.it, "approver1", certificate=self.tls_certificate("approver1"),
+                       key=self.uri("object=tls2"), approval_key=self.uri("object=approval"))
+        done = approver.run("approve", "--no-image", "--yes", self.submit("both"), env=self.token.env)
+        self.assertEqual(done.status, cli.OK, done.err)
+
+    def tls_certificate(self, person):
+        """A certificate for the person's key on the card."""
+        class OnCard:
+            """What pki wants of a key."""
+            public_key = staticmethod(lambda: serialization.load_der_public_key(self.tls[person]))
+
+        path = self.it.directory / f"card-{person}.pem"
+        path.write_bytes(self.it.ca.issue(person, key=OnCard).pem())
+        return path
 
     def test_what_is_wrong_with_a_uri(self):
         request = self.submit("wrong")

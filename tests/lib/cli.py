@@ -103,10 +103,11 @@ class Cli:
 class Liar:
     """A server with the instance's certificate that passes requests on and changes the answers.
 
-    `lies` maps a pattern of the path to a function (status, body) -> (status, body).
+    `lies` maps a pattern of the path to a function (status, body) -> (status, body); `swallow`
+    says which (method, path) is neither passed on nor answered.
     """
 
-    def __init__(self, it, name, lies, server_files=None):
+    def __init__(self, it, name, lies, server_files=None, swallow=lambda method, path: False):
         self.client = it.client(name)
         self.lies = lies
         self.seen = []
@@ -120,6 +121,9 @@ class Liar:
                 body = self.rfile.read(length) if length else None
                 kept = {key: self.headers[key] for key in ("Idempotency-Key", "Content-Type") if key in self.headers}
                 outer.seen.append((self.command, self.path))
+                if swallow(self.command, self.path):
+                    self.close_connection = True
+                    return
                 reply = outer.client.request(self.command, self.path, body, kept)
                 status, content = reply.status, reply.body
                 for pattern, lie in outer.lies.items():
