@@ -20,6 +20,7 @@ import signal
 import socket
 import ssl
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -140,8 +141,12 @@ class Instance:
         self.make_access(change_access)
         self.signer_arguments = {"children": children, **signer_more}
         if start:
-            self.start_signers()
-            self.start()
+            try:
+                self.start_signers()
+                self.start()
+            except BaseException:
+                self.end()
+                raise
 
     # --- files ---
 
@@ -337,12 +342,15 @@ class Instance:
             at = head["next"]
 
     def verify(self, lines, head=None):
-        """Let docs/verify_log.py judge an export: (exit status, output)."""
+        """Let both verifiers judge an export; they must agree: (exit status, output)."""
         path = self.directory / "export.ndjson"
         path.write_bytes(b"".join(line + b"\n" for line in lines))
+        known = ["--head", f"{head['size']}:{head['head']}"] if head else []
         script = Path(os.environ.get("CS_SRCDIR", ".")) / "docs" / "verify_log.py"
-        command = [os.environ.get("PYTHON", "python3"), str(script), str(path)]
-        if head:
-            command += ["--head", f"{head['size']}:{head['head']}"]
-        done = subprocess.run(command, timeout=300, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        return done.returncode, done.stdout
+        results = []
+        for command in ([str(CLI), "audit", "verify"], [sys.executable, str(script)]):
+            done = subprocess.run([*command, *known, str(path)], timeout=300, text=True, stdout=subprocess.PIPE,
+                                  stderr=subprocess.STDOUT)
+            results.append((done.returncode, done.stdout))
+        assert results[0][0] == results[1][0], f"the verifiers disagree: {results}"
+        return results[0]
