@@ -95,8 +95,8 @@ static enum cs_rc record_path(const struct cs_options *o, char out[static RECORD
 
 static enum cs_rc compare(const struct cs_policy *p, const json_t *root, struct cs_err *e)
 {
-	const char *hex;
-	int64_t version;
+	const char *hex = NULL;
+	int64_t version = 0;
 	struct cs_sha256 digest;
 	const struct cs_json_field fields[] = {
 		CS_JSON_STR_FIELD("digest", false, CS_TEXT_HEX, 64, 64, &hex),

@@ -30,13 +30,13 @@ APPROVERS = [RELEASE, SECURITY, OTHER_RELEASE]
 
 
 def setUpModule():
-    global work, signer, policy, key, other
+    global work, signer, policy, key, rsa, other
     work = tempfile.TemporaryDirectory(prefix="cs")
     os.chmod(work.name, 0o755)
     token = softhsm.make(Path(work.name) / "prod", "prod")
-    key, = signers.make_keys(token, "p-256", quorum=QUORUM)
+    key, rsa = signers.make_keys(token, "p-256", "rsa-3072", quorum=QUORUM)
     other = dict(key, name="elsewhere", token="other", cka_id="09", quorum=QUORUM, public_key=other_spki())
-    policy = signers.policy(token, "prod", [key, other], APPROVERS, version=5, software_token=True)
+    policy = signers.policy(token, "prod", [key, rsa, other], APPROVERS, version=5, software_token=True)
     policy["tokens"].append({"name": "other", "label": "other", "serial": "1", "environment": "prod"})
     policy["approvers"][0]["keys"].append({"public_key": approvals.b64(SECOND_KEY.spki),
                                            "enrolment": approvals.b64(SECOND_KEY.enrolment("test"))})
@@ -132,11 +132,12 @@ DOCUMENT_ROWS = [
                                                      "principal": "ci"}), "quorum"),
     ("another key under the name", lambda: make(artifacts=changed_key(spki_sha256="44" * 32)), "key-replaced"),
     ("an unknown key", lambda: make(artifacts=changed_key(name="nobody")), "key-unknown"),
-    ("another hash of the key", lambda: make(artifacts=[{**changed_key(hash="sha512")[0], "digest": {
-        "algorithm": "sha512", "value": "55" * 64}}]), "document"),
+    ("another hash", lambda: make(artifacts=[artifact(dict(rsa, hash="sha512"))]), "key-hash"),
+    ("another format", lambda: make(artifacts=[artifact(dict(rsa, format="rsa-pkcs1"))]), "key-format"),
+    ("a hash that the key cannot sign", lambda: make(artifacts=[artifact(dict(key, hash="sha512"))]), "document"),
     ("a longer digest", lambda: make(artifacts=changed_artifact(digest={"algorithm": "sha384", "value": "55" * 48})),
      "document"),
-    ("another format", lambda: make(artifacts=changed_artifact(format="rsa-pss")), "document"),
+    ("a format that the key cannot make", lambda: make(artifacts=changed_artifact(format="rsa-pss")), "document"),
     ("another token's key", lambda: make(artifacts=[artifact(other)]), "token"),
     ("not canonical", lambda: make() + b"\n", "document"),
     ("not a document", lambda: b"x", "document"),
