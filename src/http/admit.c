@@ -9,6 +9,15 @@
 
 #include "http/conn.h"
 
+/*
+ * Where a string of the head stood on the wire: libmicrohttpd parses in place. Should a version of
+ * it copy them elsewhere, nothing would be where the guard expects it, and everything refused.
+ */
+static size_t place_of(const char *s, const char *method)
+{
+	return (size_t)((uintptr_t)s - (uintptr_t)method);
+}
+
 static enum MHD_Result take_header(void *arg, enum MHD_ValueKind kind, const char *name,
 				   size_t name_len, const char *value, size_t value_len)
 {
@@ -19,6 +28,8 @@ static enum MHD_Result take_header(void *arg, enum MHD_ValueKind kind, const cha
 		head->headers[head->count] = (struct cs_guard_header){
 			.name = { (const uint8_t *)name, name_len },
 			.value = { (const uint8_t *)value, value_len },
+			.name_at = place_of(name, head->method),
+			.value_at = place_of(value, head->method),
 		};
 	head->count++;
 	return MHD_YES;
@@ -33,6 +44,7 @@ static enum cs_rc guard(struct cs_conn *c, const char *method, const char *versi
 		.method = method,
 		.target = c->target,
 		.version = version,
+		.version_at = place_of(version, method),
 		.wire_size = info ? info->header_size : 0,
 	};
 

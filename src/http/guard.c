@@ -6,7 +6,6 @@
  */
 #include "http/guard.h"
 
-#include <assert.h>
 #include <string.h>
 #include <strings.h>
 
@@ -108,25 +107,36 @@ static enum cs_rc check_headers(const struct cs_guard_head *head,
 	return CS_OK;
 }
 
+static enum cs_rc not_as_shown(struct cs_bytes where, struct cs_err *e)
+{
+	return CS_FAIL(e, CS_E_INVALID,
+		       "request head, at %.*s: lines end with CR LF, headers are written \"Name: "
+		       "value\" on one line with one space, and nothing else",
+		       (int)where.len, (const char *)where.data);
+}
+
 /*
  * NUL bytes, bare LF, folded lines, white space that was skipped and names that were cut are
- * invisible in the callbacks, but not in the sum: a request is "METHOD SP TARGET SP VERSION CRLF",
- * then "Name: value CRLF" with one space each, then CRLF.
+ * invisible in the callbacks, but not in their places: a request is "METHOD SP TARGET SP VERSION
+ * CRLF", then "Name: value CRLF" for each header, then CRLF. The sum alone would not do, a bare LF
+ * makes up for a second space. What stays invisible is NUL LF for CR LF at the end of a line.
  */
-static enum cs_rc check_size(const struct cs_guard_head *head, struct cs_err *e)
+static enum cs_rc check_places(const struct cs_guard_head *head, struct cs_err *e)
 {
-	size_t size = strlen(head->method) + 1 + strlen(head->target) + 1 + strlen(head->version) +
-		      strlen("\r\n") + strlen("\r\n");
+	size_t at = strlen(head->method) + 1 + strlen(head->target) + 1;
 
-	for (size_t i = 0; i < head->count; i++)
-		size += head->headers[i].name.len + strlen(": ") + head->headers[i].value.len +
-			strlen("\r\n");
-	if (size != head->wire_size)
-		return CS_FAIL(
-			e, CS_E_INVALID,
-			"request head of %zu bytes where %zu are shown: lines end with CR LF, "
-			"headers are written \"Name: value\" on one line with one space",
-			head->wire_size, size);
+	if (head->version_at != at)
+		return not_as_shown(cs_bytes_of("the request line"), e);
+	at += strlen(head->version) + strlen("\r\n");
+	for (size_t i = 0; i < head->count; i++) {
+		const struct cs_guard_header *h = &head->headers[i];
+
+		if (h->name_at != at || h->value_at != at + h->name.len + strlen(": "))
+			return not_as_shown(h->name, e);
+		at = h->value_at + h->value.len + strlen("\r\n");
+	}
+	if (head->wire_size != at + strlen("\r\n"))
+		return not_as_shown(cs_bytes_of("its end"), e);
 	return CS_OK;
 }
 
@@ -165,7 +175,7 @@ enum cs_rc cs_guard_check(const struct cs_guard_head *head, struct cs_guard_fact
 	if (rc == CS_OK)
 		rc = check_headers(head, seen, e);
 	if (rc == CS_OK)
-		rc = check_size(head, e);
+		rc = check_places(head, e);
 	if (rc == CS_OK)
 		rc = check_framing(seen, facts, e);
 	if (rc != CS_OK)

@@ -10,17 +10,21 @@
 
 #define CS_GUARD_HEADERS_MAX 48
 
+/** Places are offsets from the first byte of the method. */
 struct cs_guard_header {
 	struct cs_bytes name, value;
+	size_t name_at, value_at;
 };
 
-/** A request's head as libmicrohttpd's callbacks gave it. All borrowed. */
+/** A request's head as libmicrohttpd's callbacks gave it, and where it stood on the wire. All
+ * borrowed. */
 struct cs_guard_head {
 	const char *method;
 	const char *target;  /* raw */
 	const char *version; /* "HTTP/1.1" */
-	size_t wire_size;    /* bytes from the method to the empty line, as read */
-	size_t count;        /* may exceed the maximum; then only that many are there */
+	size_t version_at;
+	size_t wire_size; /* bytes from the method to the empty line, as read */
+	size_t count;     /* may exceed the maximum; then only that many are there */
 	struct cs_guard_header headers[CS_GUARD_HEADERS_MAX];
 };
 
@@ -34,8 +38,8 @@ struct cs_guard_facts {
 };
 
 /**
- * Check a head: version, method, names, values, what may come once only, framing, and that the wire
- * had exactly the bytes that the callbacks show.
+ * Check a head: version, method, names, values, what may come once only, framing, and that on the
+ * wire stood exactly what the callbacks show.
  *
  * @return CS_OK, or CS_E_INVALID: answer 400 and close
  */

@@ -48,6 +48,10 @@ CASES = {
     "carriage return in a value": HEAD + b"X: a\rb\r\n\r\n",
     "two spaces in the request line": b"GET  /v1/health HTTP/1.1\r\nHost: a\r\n\r\n",
     "space in the target": b"GET /v1/health x HTTP/1.1\r\nHost: a\r\n\r\n",
+    "two spaces and a bare LF": b"GET /v1/health HTTP/1.1\r\nHost:  a\nX: b\r\n\r\n",
+    "bare LF and two spaces": b"GET /v1/health HTTP/1.1\r\nHost: a\nX:  b\r\n\r\n",
+    "no space and two spaces": b"GET /v1/health HTTP/1.1\r\nHost:a\r\nX:  b\r\n\r\n",
+    "folded line without white space to spare": b"GET /v1/health HTTP/1.1\r\nHost: a\r\nX:\r\n b\r\n\r\n",
     "two spaces in a header": b"GET /v1/health HTTP/1.1\r\nHost:  a\r\n\r\n",
     "%00": b"GET /v1/health%00 HTTP/1.1\r\nHost: a\r\n\r\n",
     "dot dot": b"GET /v1/../v1/health HTTP/1.1\r\nHost: a\r\n\r\n",
@@ -101,6 +105,13 @@ class Malformed(unittest.TestCase):
             client.send(NEXT * 20)
             for _ in range(20):
                 self.assertEqual(client.read().body, ANSWER)
+
+    def test_large_heads(self):
+        """Up to where libmicrohttpd gives up; its buffer grows on the way."""
+        with edge.Edge() as daemon, daemon.client() as client:
+            for size in (10, 100, 200, 250):
+                client.send(HEAD + b"".join(b"X-%d: %s\r\n" % (n, b"x" * size) for n in range(40)) + b"\r\n")
+                self.assertEqual(client.read().status, 200, size)
 
     def test_empty_line_before_a_request(self):
         with edge.Edge() as daemon, daemon.client() as client:

@@ -72,8 +72,9 @@ def count(stream):
     last one."""
     pos = requests = 0
     while pos < len(stream):
-        if stream.startswith(b"\r\n", pos):
-            pos += 2
+        # empty lines between requests are skipped, also those of a lone LF (RFC 9112 2.2)
+        if stream.startswith((b"\r\n", b"\n"), pos):
+            pos += 2 if stream.startswith(b"\r", pos) else 1
             continue
         headers, pos = head_at(stream, pos)
         length = headers.get(b"content-length", b"0")
@@ -134,7 +135,8 @@ class Mutations(unittest.TestCase):
                         pass
                     got = answers(client, marker)
                 try:
-                    expected = count(stream)
+                    # the one thing that libmicrohttpd hides: NUL LF for CR LF
+                    expected = count(stream.replace(b"\0\n", b"\r\n"))
                 except Malformed:
                     expected = None
                 with lock:
@@ -148,7 +150,7 @@ class Mutations(unittest.TestCase):
                 thread.start()
             for thread in threads:
                 thread.join()
-        self.assertEqual(found, [])
+        self.assertEqual(found, [], "\n".join(map(str, found)))
         self.assertGreater(answered[0], COUNT // 20)  # else nothing was tested
         print(f"{COUNT} streams, {answered[0]} markers answered")
 

@@ -87,6 +87,24 @@ class Certificates(unittest.TestCase):
         with self.edge.client() as client:
             self.assertEqual(client.get("/v1/health").status, 200)
 
+    def test_clients_are_told_why(self):
+        """By the alert of TLS; under 1.3 it comes with the first read."""
+        cases = {
+            "expired": self.root.issue("a", start=hour(-48), end=hour(-1)),
+            "unknown ca": pki.Authority("another CA").issue("b"),
+            "unsupported certificate": self.root.issue("c", usage=(pki.SERVER,)),
+            "revoked": self.root.issue("d"),
+        }
+        self.edge.write_crl([cases["revoked"]])
+        self.start()
+        for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+            for alert, identity in cases.items():
+                context = ssl.create_default_context()
+                context.maximum_version = version
+                with self.subTest(f"{version.name}: {alert}"), self.assertRaisesRegex(ssl.SSLError, alert):
+                    with self.edge.client(identity, context=context) as client:
+                        client.socket.recv(1)
+
     def test_accepted(self):
         issue, know = self.root.issue, self.know
         middle = pki.Authority("issuing CA", parent=self.root)

@@ -110,8 +110,7 @@ void cs_core_drain(struct cs_core *c)
 	pthread_mutex_unlock(&c->lock);
 }
 
-/* --- access -------------------------------------------------------------------------------------
- */
+/* --- access --- */
 
 /* The next word of a line into out; false when there is none or it is too long. */
 static bool take_word(const char **line, char *out, size_t size)
@@ -184,8 +183,7 @@ struct cs_access *cs_core_access(struct cs_core *c)
 	return a;
 }
 
-/* --- answers ------------------------------------------------------------------------------------
- */
+/* --- answers --- */
 
 void cs_answer_init(struct cs_answer *a)
 {

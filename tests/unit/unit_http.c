@@ -17,11 +17,10 @@
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 #define ID "01900000-0000-7000-8000-000000000001"
 
-/* --- the guard ----------------------------------------------------------------------------------
- */
+/* --- the guard --- */
 
 /* Heads as libmicrohttpd 0.9.75 shows them: `lines` is "Name: value" joined by newlines, `off` what
- * the wire had more or less than that. */
+ * the wire had more or less than that behind the last one. */
 static const struct head_case {
 	const char *name;
 	const char *method, *target, *version;
@@ -87,23 +86,20 @@ static const struct head_case {
 	{ "byte above ASCII in a value", "GET", "/", "HTTP/1.1", "Host: a\nX: \xa9", 0,
 	  "header X" },
 	{ "carriage return in a value", "GET", "/", "HTTP/1.1", "Host: a\nX: b\rc", 0, "header X" },
-	/* invisible in the callbacks: only the size on the wire shows them */
-	{ "NUL and more in a value", "GET", "/", "HTTP/1.1", "Host: a", 4, "request head of" },
-	{ "bare LF after a header", "GET", "/", "HTTP/1.1", "Host: a\nX: b", -1,
-	  "request head of" },
-	{ "folded line", "GET", "/", "HTTP/1.1", "Host: a\nX: b", 3, "request head of" },
-	{ "name split by CR LF", "GET", "/", "HTTP/1.1", "Host: a\nX: b", 2, "request head of" },
-	{ "two spaces before a value", "GET", "/", "HTTP/1.1", "Host: a", 1, "request head of" },
-	{ "two spaces in the request line", "GET", "/", "HTTP/1.1", "Host: a", 1,
-	  "request head of" },
-	{ "NUL in the target", "GET", "/v1/keys", "HTTP/1.1", "Host: a", 5, "request head of" },
+	/* invisible in the callbacks: only where things stood on the wire shows them */
+	{ "NUL and more in a value", "GET", "/", "HTTP/1.1", "Host: a", 4, "at its end" },
+	{ "bare LF after a header", "GET", "/", "HTTP/1.1", "Host: a\nX: b", -1, "at its end" },
+	{ "folded line", "GET", "/", "HTTP/1.1", "Host: a\nX: b", 3, "at its end" },
+	{ "NUL in the target", "GET", "/v1/keys", "HTTP/1.1", "Host: a", 5, "at its end" },
 };
 
-/* Cuts `lines` into headers that point into it; returns their bytes on the wire. */
-static size_t split_lines(const char *lines, struct cs_guard_head *head)
+/* Cuts `lines` into headers that point into it, and lays the head out as it should be. */
+static void lay_out(const char *lines, struct cs_guard_head *head)
 {
-	size_t wire = 0;
+	size_t at = strlen(head->method) + strlen(head->target) + 2;
 
+	head->version_at = at;
+	at += strlen(head->version) + 2;
 	for (const char *line = lines; *line; line += *line == '\n') {
 		size_t len = strcspn(line, "\n");
 		const char *colon = strstr(line, ": ");
@@ -112,24 +108,26 @@ static size_t split_lines(const char *lines, struct cs_guard_head *head)
 		head->headers[head->count++] = (struct cs_guard_header){
 			.name = { (const uint8_t *)line, (size_t)(colon - line) },
 			.value = { (const uint8_t *)colon + 2, (size_t)(line + len - colon) - 2 },
+			.name_at = at,
+			.value_at = at + (size_t)(colon - line) + 2,
 		};
-		wire += len + 2;
+		at += len + 2;
 		line += len;
 	}
-	return wire;
+	head->wire_size = at + 2;
 }
 
 START_TEST(heads_are_guarded)
 {
 	const struct head_case *t = &head_cases[_i];
-	struct cs_guard_head head = { t->method, t->target, t->version,
-				      0,         0,         { { { NULL, 0 }, { NULL, 0 } } } };
+	struct cs_guard_head head = { .method = t->method,
+				      .target = t->target,
+				      .version = t->version };
 	struct cs_guard_facts facts;
 	struct cs_err e = { .rc = CS_OK };
 	enum cs_rc rc;
 
-	head.wire_size = split_lines(t->lines, &head) + strlen(t->method) + strlen(t->target) +
-			 strlen(t->version) + strlen("  \r\n\r\n");
+	lay_out(t->lines, &head);
 	head.wire_size = (size_t)((int)head.wire_size + t->off);
 	rc = cs_guard_check(&head, &facts, &e);
 	if (t->message) {
@@ -141,22 +139,58 @@ START_TEST(heads_are_guarded)
 }
 END_TEST
 
+/* Two irregularities of which one makes up for the other's bytes. */
+static const struct {
+	const char *name;
+	int version, name1, value1, name2, value2; /* how far each stood from where it should */
+	const char *message;
+} shifts[] = {
+	{ "as it should be", 0, 0, 0, 0, 0, NULL },
+	{ "two spaces, bare LF", 0, 0, 1, 0, 0, "at X:" },
+	{ "no space, NUL", 0, 0, -1, 0, 0, "at X:" },
+	{ "bare LF, two spaces", 0, 0, 0, -1, 0, "at Y:" },
+	{ "bare LF after the request line", 0, -1, -1, 0, 0, "at X:" },
+	{ "two spaces in the request line", 1, 0, 0, 0, 0, "request line" },
+	{ "folded line, copied elsewhere", 0, 5000, 0, 0, 0, "at X:" },
+	{ "copied to a lower address", 0, 0, 0, -5000, 0, "at Y:" },
+};
+
+START_TEST(places_are_compared)
+{
+	struct cs_guard_head head = { .method = "GET", .target = "/", .version = "HTTP/1.1" };
+	struct cs_guard_facts facts;
+	struct cs_err e = { .rc = CS_OK };
+	enum cs_rc rc;
+
+	lay_out("Host: a\nX: b\nY: c", &head);
+	head.version_at += (size_t)shifts[_i].version;
+	head.headers[1].name_at += (size_t)shifts[_i].name1;
+	head.headers[1].value_at += (size_t)shifts[_i].value1;
+	head.headers[2].name_at += (size_t)shifts[_i].name2;
+	head.headers[2].value_at += (size_t)shifts[_i].value2;
+	rc = cs_guard_check(&head, &facts, &e);
+	if (shifts[_i].message) {
+		ck_assert_msg(rc == CS_E_INVALID, "%s: passed", shifts[_i].name);
+		ck_assert_msg(strstr(e.msg, shifts[_i].message) != NULL, "%s: %s", shifts[_i].name,
+			      e.msg);
+	} else {
+		ck_assert_msg(rc == CS_OK, "%s: %s", shifts[_i].name, e.msg);
+	}
+}
+END_TEST
+
 START_TEST(facts_of_a_head)
 {
-	static const char name[] = "Content-Length", value[] = "65536";
-	struct cs_guard_head head = { "POST", "/", "HTTP/1.1",
-				      57,     2,   { { { NULL, 0 }, { NULL, 0 } } } };
+	struct cs_guard_head head = { .method = "POST", .target = "/", .version = "HTTP/1.1" };
 	struct cs_guard_facts facts;
 	struct cs_err e = { .rc = CS_OK };
 
-	head.headers[0] = (struct cs_guard_header){ cs_bytes_of("Host"), cs_bytes_of("example") };
-	head.headers[1] = (struct cs_guard_header){ cs_bytes_of(name), cs_bytes_of(value) };
-	head.wire_size = strlen(
-		"POST / HTTP/1.1\r\nHost: example\r\nContent-Length: 65536\r\n\r\n");
+	lay_out("Host: example\nContent-Length: 65536\nIdempotency-Key: k", &head);
 	ck_assert_msg(cs_guard_check(&head, &facts, &e) == CS_OK, "%s", e.msg);
 	ck_assert_int_eq(facts.content_length, 65536);
 	ck_assert(!facts.chunked);
-	ck_assert(!facts.has_idempotency_key);
+	ck_assert(facts.has_idempotency_key);
+	ck_assert(cs_bytes_equal(facts.idempotency_key, cs_bytes_of("k")));
 	ck_assert_uint_eq(facts.content_type.len, 0);
 }
 END_TEST
@@ -173,8 +207,7 @@ START_TEST(too_many_headers)
 }
 END_TEST
 
-/* --- targets ------------------------------------------------------------------------------------
- */
+/* --- targets --- */
 
 static const struct target_case {
 	const char *target;
@@ -264,8 +297,7 @@ START_TEST(long_targets_are_refused)
 }
 END_TEST
 
-/* --- queries ------------------------------------------------------------------------------------
- */
+/* --- queries --- */
 
 #define LIST                                                                  \
 	(CS_PARAM_BIT(CS_PARAM_STATE) | CS_PARAM_BIT(CS_PARAM_ENVIRONMENT) |  \
@@ -340,8 +372,7 @@ START_TEST(every_parameter_is_described)
 }
 END_TEST
 
-/* --- routes -------------------------------------------------------------------------------------
- */
+/* --- routes --- */
 
 static const struct route_case {
 	const char *method, *target;
@@ -445,8 +476,7 @@ START_TEST(spoilt_rows_are_refused)
 }
 END_TEST
 
-/* --- problems -----------------------------------------------------------------------------------
- */
+/* --- problems --- */
 
 START_TEST(every_code_has_a_problem)
 {
@@ -496,8 +526,7 @@ START_TEST(problems_are_json)
 }
 END_TEST
 
-/* --- OpenAPI ------------------------------------------------------------------------------------
- */
+/* --- OpenAPI --- */
 
 /* What "#/components/KIND/NAME" refers to, or NULL. */
 static const json_t *resolve(const json_t *root, const char *ref)
@@ -553,8 +582,7 @@ START_TEST(openapi_is_whole)
 }
 END_TEST
 
-/* --- the described limits are the parser's -------------------------------------------------------
- */
+/* --- the described limits are the parser's --- */
 
 static json_t *text_of_length(int64_t len)
 {
@@ -672,6 +700,7 @@ int main(void)
 	int failed;
 
 	tcase_add_loop_test(tc, heads_are_guarded, 0, (int)COUNT(head_cases));
+	tcase_add_loop_test(tc, places_are_compared, 0, (int)COUNT(shifts));
 	tcase_add_test(tc, facts_of_a_head);
 	tcase_add_test(tc, too_many_headers);
 	tcase_add_loop_test(tc, targets_are_split, 0, (int)COUNT(target_cases));
