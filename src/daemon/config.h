@@ -53,8 +53,8 @@
 	    "A TLS handshake that takes longer is cut off.")                                       \
 	NUM(request_timeout, "request-timeout", CS_Y_SECONDS, 1, 600, 30,                          \
 	    "A request that takes longer to arrive is cut off.")                                   \
-	NUM(idle_timeout, "idle-timeout", CS_Y_SECONDS, 1, 3600, 60,                               \
-	    "A connection without a request is closed after this time.")                           \
+	NUM(idle_timeout, "idle-timeout", CS_Y_SECONDS, 1, 3600, 30,                               \
+	    "A connection that has not sent a whole request line after this time is closed.")      \
 	NUM(body_max, "body-max", CS_Y_BYTES, CS_KIB, CS_BODY_MAX, CS_BODY_MAX,                    \
 	    "Largest request body.")                                                               \
 	NUM(long_polls_max, "long-polls-max", CS_Y_INT, 1, 10000, 1000,                            \

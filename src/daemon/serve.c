@@ -155,8 +155,7 @@ static enum cs_rc start_http(struct daemon *d, struct cs_err *e)
 	return cs_http_start(&http, d->core, &d->http, e);
 }
 
-/* --- reload -------------------------------------------------------------------------------------
- */
+/* --- reload --- */
 
 /* TLS files are checked first and put in force last, so that nothing changes when anything is
  * wrong. */
@@ -210,8 +209,7 @@ static void on_hangup(struct daemon *d)
 	cs_notify("READY=1");
 }
 
-/* --- stop ---------------------------------------------------------------------------------------
- */
+/* --- stop --- */
 
 /* What does not end in time is ended. That loses nothing: whatever was answered is on disk, and the
  * next start repairs the rest, as after a crash. */
@@ -248,8 +246,7 @@ static void stop(struct daemon *d)
 	cs_log(CS_LOG_INFO, "stopped", "nothing is left to do");
 }
 
-/* --- start --------------------------------------------------------------------------------------
- */
+/* --- start --- */
 
 /* Before the first thread, so that all threads inherit it and only wait_for_signal takes signals.
  */

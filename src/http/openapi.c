@@ -24,8 +24,7 @@ static void write_ref(struct cs_jw *w, const char *kind, const char *name)
 	cs_jw_str(w, "$ref", ref);
 }
 
-/* --- schemas ------------------------------------------------------------------------------------
- */
+/* --- schemas --- */
 
 static void write_string(struct cs_jw *w, const struct cs_schema_field *f, const char *pattern)
 {
@@ -116,8 +115,7 @@ static void write_schema(struct cs_jw *w, const struct cs_schema *s)
 	cs_jw_end_object(w);
 }
 
-/* --- operations ---------------------------------------------------------------------------------
- */
+/* --- operations --- */
 
 static void begin_parameter(struct cs_jw *w, const char *doc, const char *in, const char *name,
 			    bool required)
@@ -297,8 +295,7 @@ static void write_paths(struct cs_jw *w)
 	cs_jw_end_object(w);
 }
 
-/* --- the document -------------------------------------------------------------------------------
- */
+/* --- the document --- */
 
 /* Every type with its status, so that clients can rely on them. */
 static void write_problem_types(struct cs_jw *w)

@@ -81,8 +81,7 @@ const struct cs_route *cs_routes(size_t *countp)
 	return routes;
 }
 
-/* --- the matcher --------------------------------------------------------------------------------
- */
+/* --- the matcher --- */
 
 static bool take_id(const char *segment, struct cs_call *call)
 {
@@ -157,8 +156,7 @@ enum cs_rc cs_route_find(const char *method, const struct cs_uri *u, struct cs_c
 	return CS_FAIL(e, CS_E_NOT_FOUND, "no such path; GET /v1/openapi.json lists them");
 }
 
-/* --- sanity -------------------------------------------------------------------------------------
- */
+/* --- sanity --- */
 
 void cs_roles_list(unsigned roles, struct cs_buf *out)
 {

@@ -43,7 +43,7 @@ static const char *verdict_value(int v)	 { return cs_verdict_name((enum cs_verdi
 #define SHA256_HEX 2 * CS_SHA256_LEN, 2 * CS_SHA256_LEN, NULL, NULL
 #define COUNTER 0, CS_JCS_INT_MAX, NULL, NULL
 
-/* --- what is sent ------------------------------------------------------------------------------- */
+/* --- what is sent --- */
 
 static const struct cs_schema_field digest_fields[] = {
 	{ "algorithm", CS_S_ENUM, REQUIRED, HASHES, "The key's hash." },
@@ -90,7 +90,7 @@ static const struct cs_schema_field decision_post_fields[] = {
 };
 SCHEMA(cs_schema_decision_post, "DecisionPost", STRICT, "A signed decision.", decision_post_fields);
 
-/* --- what is answered --------------------------------------------------------------------------- */
+/* --- what is answered --- */
 
 static const struct cs_schema_field artifact_view_fields[] = {
 	{ "digest", CS_S_OBJECT, REQUIRED, 0, 0, NULL, &digest, NULL },

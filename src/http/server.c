@@ -28,8 +28,7 @@ static void end_in(struct cs_conn *c, int64_t us)
 	atomic_store(&c->deadline, cs_clock_mono() + us);
 }
 
-/* --- the handshake ------------------------------------------------------------------------------
- */
+/* --- the handshake --- */
 
 /* Called by GnuTLS with the client's certificates, before it proves that it has their key. */
 static int on_certificate(gnutls_session_t session)
@@ -92,6 +91,16 @@ static void unlink_conn(struct cs_http *h, struct cs_conn *c)
 	pthread_mutex_unlock(&h->lock);
 }
 
+/* Without credentials of ours the handshake would fail anyway: see no_certificate. */
+static void cut_off(struct MHD_Connection *mhd)
+{
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(
+		mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
+
+	if (info)
+		shutdown(info->connect_fd, SHUT_RDWR);
+}
+
 static void on_connection(void *arg, struct MHD_Connection *mhd, void **context,
 			  enum MHD_ConnectionNotificationCode what)
 {
@@ -101,12 +110,10 @@ static void on_connection(void *arg, struct MHD_Connection *mhd, void **context,
 	switch (what) {
 	case MHD_CONNECTION_NOTIFY_STARTED:
 		c = cs_conn_new(h, mhd);
-		/* without credentials of ours the handshake fails: see no_certificate */
-		if (!c)
-			return;
-		if (!begin(h, mhd, c))
-			atomic_store(&c->deadline, 0);
-		link_conn(h, c);
+		if (c)
+			link_conn(h, c);
+		if (!c || !begin(h, mhd, c))
+			cut_off(mhd);
 		*context = c;
 		return;
 	case MHD_CONNECTION_NOTIFY_CLOSED:
@@ -137,8 +144,7 @@ static int no_certificate(gnutls_session_t session, const gnutls_datum_t *ca_nam
 	return -1;
 }
 
-/* --- a request ----------------------------------------------------------------------------------
- */
+/* --- a request --- */
 
 static void *on_target(void *arg, const char *target, struct MHD_Connection *mhd)
 {
