@@ -95,7 +95,7 @@ static enum cs_rc record_path(const struct cs_options *o, char out[static RECORD
 
 static enum cs_rc compare(const struct cs_policy *p, const json_t *root, struct cs_err *e)
 {
-	const char *hex = NULL;
+	const char *hex = "";
 	int64_t version = 0;
 	struct cs_sha256 digest;
 	const struct cs_json_field fields[] = {

@@ -91,7 +91,7 @@ enum cs_rc cs_marker_clear(const char *state, struct cs_err *e)
 static enum cs_rc judge(const struct cs_marker *m, const json_t *root,
 			const struct cs_p11_token_info *token, struct cs_err *e)
 {
-	const char *device = NULL, *inode = NULL, *mtime_ns = NULL, *serial = NULL, *state = NULL;
+	const char *device = "", *inode = "", *mtime_ns = "", *serial = "", *state = "";
 	const struct cs_json_field fields[] = {
 		CS_JSON_STR_FIELD("pin_device", false, CS_TEXT_NAME, 1, CS_NAME_MAX, &device),
 		CS_JSON_STR_FIELD("pin_inode", false, CS_TEXT_NAME, 1, CS_NAME_MAX, &inode),
