@@ -21,7 +21,8 @@ struct cs_writer {
 	struct cs_store *store;
 	struct cs_queue *queue;
 	pthread_t thread;
-	struct cs_command *held; /* taken, but must run alone in the next batch */
+	void *taken[BATCH_MAX]; /* commands; first to end are still to be run */
+	size_t first, end;
 };
 
 /** Run one command in its savepoint. Anything but CS_OK means that the whole batch is lost. */
@@ -35,8 +36,7 @@ static enum cs_rc run_one(struct cs_writer *w, struct cs_command *cmd, struct cs
 	return cmd->rc == CS_OK ? cs_store_release(w->store, e) : cs_store_revert(w->store, e);
 }
 
-static enum cs_rc run_batch(struct cs_writer *w, struct cs_command **batch, size_t count,
-			    struct cs_err *e)
+static enum cs_rc run_batch(struct cs_writer *w, void *const *batch, size_t count, struct cs_err *e)
 {
 	const struct cs_event_clock clock = w->core->clock;
 	enum cs_rc rc = cs_store_begin(w->store, e);
@@ -63,8 +63,8 @@ static void end_process(const struct cs_err *e)
 	_exit(CS_EXIT_LOG_BROKEN);
 }
 
-static void finish_batch(struct cs_writer *w, struct cs_command **batch, size_t count,
-			 enum cs_rc rc, const struct cs_err *e)
+static void finish_batch(struct cs_writer *w, void *const *batch, size_t count, enum cs_rc rc,
+			 const struct cs_err *e)
 {
 	if (rc == CS_E_IO || rc == CS_E_CORRUPT)
 		end_process(e);
@@ -86,42 +86,36 @@ static void finish_batch(struct cs_writer *w, struct cs_command **batch, size_t 
 	}
 }
 
-/** The next batch: everything queued up to a command that wants to be alone. 0 = closed and empty.
+/** The next batch: what was queued, up to a command that wants to be alone. 0 = closed and empty.
  */
-static size_t next_batch(struct cs_writer *w, struct cs_command **batch)
+static size_t next_batch(struct cs_writer *w, void *const **batchp)
 {
-	void *items[1];
 	size_t count = 0;
 
-	if (w->held) {
-		batch[0] = w->held;
-		w->held = NULL;
-		return 1;
+	if (w->first == w->end) {
+		w->first = 0;
+		w->end = cs_queue_take_many(w->queue, w->taken, BATCH_MAX);
 	}
-	if (cs_queue_take_many(w->queue, items, 1) == 0)
-		return 0;
-	do {
-		struct cs_command *cmd = items[0];
+	*batchp = w->taken + w->first;
+	while (w->first + count < w->end) {
+		const struct cs_command *cmd = (*batchp)[count];
 
-		if (cmd->alone && count > 0) {
-			w->held = cmd;
-			return count;
-		}
-		batch[count++] = cmd;
+		if (!cmd->alone || count == 0)
+			count++;
 		if (cmd->alone)
-			return count;
-	} while (count < BATCH_MAX && cs_queue_len(w->queue) > 0 &&
-		 cs_queue_take_many(w->queue, items, 1) == 1);
+			break;
+	}
+	w->first += count;
 	return count;
 }
 
 static void *writer_main(void *arg)
 {
 	struct cs_writer *w = arg;
-	struct cs_command *batch[BATCH_MAX];
+	void *const *batch;
 	size_t count;
 
-	while ((count = next_batch(w, batch)) > 0) {
+	while ((count = next_batch(w, &batch)) > 0) {
 		struct cs_err e = { 0 };
 		enum cs_rc rc = run_batch(w, batch, count, &e);
 
