@@ -269,6 +269,10 @@ enum cs_rc cs_store_open(const char *path, enum cs_store_mode mode, struct cs_st
 	assert(path && sp);
 	if (!e)
 		e = &local;
+	/* statistics would take a lock at every allocation; too late, and refused, after the first
+	 * open
+	 */
+	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 	s = calloc(1, sizeof(*s));
 	if (!s)
 		return CS_FAIL(e, CS_E_NOMEM, "the database connection");
