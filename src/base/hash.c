@@ -7,6 +7,7 @@
 #include "base/hash.h"
 
 #include <assert.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,15 +19,18 @@
 static const struct {
 	const char *name;
 	size_t len;
-	const EVP_MD *(*md)(void);
 } hashes[] = {
-	[CS_HASH_NONE] = { "none", 0, NULL },
-	[CS_HASH_SHA256] = { "sha256", 32, EVP_sha256 },
-	[CS_HASH_SHA384] = { "sha384", 48, EVP_sha384 },
-	[CS_HASH_SHA512] = { "sha512", 64, EVP_sha512 },
+	[CS_HASH_NONE] = { "none", 0 },
+	[CS_HASH_SHA256] = { "sha256", 32 },
+	[CS_HASH_SHA384] = { "sha384", 48 },
+	[CS_HASH_SHA512] = { "sha512", 64 },
 };
 
 #define HASHES (sizeof(hashes) / sizeof(hashes[0]))
+
+/* Fetched once: with EVP_sha256() OpenSSL looks the algorithm up at every use, under a lock. */
+static EVP_MD *fetched[HASHES];
+static pthread_once_t fetched_once = PTHREAD_ONCE_INIT;
 
 struct cs_hash_ctx {
 	EVP_MD_CTX *md;
@@ -36,6 +40,20 @@ static void need(int ok)
 {
 	if (ok != 1)
 		abort();
+}
+
+static void fetch(void)
+{
+	for (size_t i = CS_HASH_SHA256; i < HASHES; i++) {
+		fetched[i] = EVP_MD_fetch(NULL, hashes[i].name, NULL);
+		need(fetched[i] != NULL);
+	}
+}
+
+static const EVP_MD *md(enum cs_hash h)
+{
+	need(pthread_once(&fetched_once, fetch) == 0);
+	return fetched[h];
 }
 
 const char *cs_hash_name(enum cs_hash h)
@@ -62,14 +80,14 @@ size_t cs_hash_len(enum cs_hash h)
 void cs_hash_bytes(enum cs_hash h, struct cs_bytes in, uint8_t out[static CS_HASH_MAX_LEN])
 {
 	assert(h != CS_HASH_NONE && (unsigned)h < HASHES);
-	need(EVP_Digest(in.data, in.len, out, NULL, hashes[h].md(), NULL));
+	need(EVP_Digest(in.data, in.len, out, NULL, md(h), NULL));
 }
 
 struct cs_sha256 cs_sha256(struct cs_bytes in)
 {
 	struct cs_sha256 h;
 
-	need(EVP_Digest(in.data, in.len, h.b, NULL, EVP_sha256(), NULL));
+	need(EVP_Digest(in.data, in.len, h.b, NULL, md(CS_HASH_SHA256), NULL));
 	return h;
 }
 
@@ -77,14 +95,14 @@ struct cs_sha256 cs_sha256_leaf(struct cs_bytes in)
 {
 	static const uint8_t leaf = 0x00;
 	struct cs_sha256 h;
-	EVP_MD_CTX *md = EVP_MD_CTX_new();
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
 
-	need(md != NULL);
-	need(EVP_DigestInit_ex(md, EVP_sha256(), NULL));
-	need(EVP_DigestUpdate(md, &leaf, 1));
-	need(EVP_DigestUpdate(md, in.data, in.len));
-	need(EVP_DigestFinal_ex(md, h.b, NULL));
-	EVP_MD_CTX_free(md);
+	need(ctx != NULL);
+	need(EVP_DigestInit_ex(ctx, md(CS_HASH_SHA256), NULL));
+	need(EVP_DigestUpdate(ctx, &leaf, 1));
+	need(EVP_DigestUpdate(ctx, in.data, in.len));
+	need(EVP_DigestFinal_ex(ctx, h.b, NULL));
+	EVP_MD_CTX_free(ctx);
 	return h;
 }
 
@@ -116,7 +134,7 @@ struct cs_hash_ctx *cs_hash_new(enum cs_hash h)
 		free(c);
 		return NULL;
 	}
-	need(EVP_DigestInit_ex(c->md, hashes[h].md(), NULL));
+	need(EVP_DigestInit_ex(c->md, md(h), NULL));
 	return c;
 }
 

@@ -7,7 +7,6 @@
 #include "base/jcs.h"
 
 #include <assert.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -118,12 +117,27 @@ void cs_jw_str(struct cs_jw *w, const char *key, const char *value)
 	cs_jcs_add_string(w->out, value);
 }
 
+static void add_int(struct cs_buf *out, int64_t value)
+{
+	uint64_t left = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+	char digits[20]; /* of INT64_MIN, with its sign */
+	size_t at = sizeof(digits);
+
+	do {
+		digits[--at] = (char)('0' + left % 10);
+		left /= 10;
+	} while (left > 0);
+	if (value < 0)
+		digits[--at] = '-';
+	cs_buf_add(out, digits + at, sizeof(digits) - at);
+}
+
 void cs_jw_int(struct cs_jw *w, const char *key, int64_t value)
 {
 	begin_value(w, key);
 	if (value > CS_JCS_INT_MAX || value < -CS_JCS_INT_MAX)
 		cs_buf_fail(w->out, CS_E_INVALID);
-	cs_buf_addf(w->out, "%" PRId64, value);
+	add_int(w->out, value);
 }
 
 void cs_jw_bool(struct cs_jw *w, const char *key, bool value)

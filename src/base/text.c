@@ -118,7 +118,7 @@ bool cs_text_is_utf8(const uint8_t *s, size_t len)
 {
 	while (len > 0) {
 		uint32_t cp;
-		size_t n = decode(s, len, &cp);
+		size_t n = *s < 0x80 ? 1 : decode(s, len, &cp); /* nearly all is ASCII */
 
 		if (n == 0)
 			return false;
