@@ -44,7 +44,7 @@ daemon.unclean-stop: last_seq count
 policy.loaded: digest hash, resolved bytes, version count, yaml bytes
 access.loaded: digest hash, principals size
 auth.refused: count count, reason text, source text
-access.refused: method text, path text, role text
+access.refused: count count, method text, path text, role text
 request.denied: fingerprint hash, reason text, rule text
 request.created: document bytes, state state
 request.decision: envelope bytes, person name, state state

@@ -109,11 +109,12 @@ void cs_detail_auth_refused(struct cs_buf *out, int64_t count, const char *reaso
 	cs_jw_end_object(&w);
 }
 
-void cs_detail_access_refused(struct cs_buf *out, const char *method, const char *path,
-			      const char *role)
+void cs_detail_access_refused(struct cs_buf *out, int64_t count, const char *method,
+			      const char *path, const char *role)
 {
 	struct cs_jw w = open_detail(out);
 
+	cs_jw_int(&w, "count", count);
 	put_text(&w, "method", method, CS_NAME_MAX);
 	put_text(&w, "path", path, CS_EVENT_PATH_MAX);
 	put_text(&w, "role", role, CS_NAME_MAX);

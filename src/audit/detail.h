@@ -30,9 +30,9 @@ void cs_detail_access(struct cs_buf *out, const struct cs_sha256 *digest, int64_
 /** {"count","reason","source"}: refusals of one source in one minute */
 void cs_detail_auth_refused(struct cs_buf *out, int64_t count, const char *reason,
 			    const char *source);
-/** {"method","path","role"} */
-void cs_detail_access_refused(struct cs_buf *out, const char *method, const char *path,
-			      const char *role);
+/** {"count","method","path","role"}: refusals of one principal on one path in one minute */
+void cs_detail_access_refused(struct cs_buf *out, int64_t count, const char *method,
+			      const char *path, const char *role);
 /** {"fingerprint","reason","rule"} */
 void cs_detail_denied(struct cs_buf *out, const struct cs_sha256 *fingerprint, const char *reason,
 		      const char *rule);

@@ -87,6 +87,7 @@ static const struct member members[] = {
 	INT(CS_EV_AUTH_REFUSED, "count", 1, CS_JCS_INT_MAX, count),
 	TEXT(CS_EV_AUTH_REFUSED, "reason", CS_REASON_MAX, reason),
 	TEXT(CS_EV_AUTH_REFUSED, "source", CS_REASON_MAX, source),
+	INT(CS_EV_ACCESS_REFUSED, "count", 1, CS_JCS_INT_MAX, count),
 	TEXT(CS_EV_ACCESS_REFUSED, "method", CS_NAME_MAX, method),
 	TEXT(CS_EV_ACCESS_REFUSED, "path", CS_EVENT_PATH_MAX, path),
 	TEXT(CS_EV_ACCESS_REFUSED, "role", CS_NAME_MAX, role),

@@ -119,7 +119,7 @@ static enum cs_rc write_events(struct cs_core *c, struct cs_store *s, void *arg,
 
 		cs_buf_reset(&detail);
 		if (x->authenticated)
-			cs_detail_access_refused(&detail, x->what, x->path, x->role);
+			cs_detail_access_refused(&detail, x->count, x->what, x->path, x->role);
 		else
 			cs_detail_auth_refused(&detail, x->count, x->what, x->who);
 		rc = cs_core_note(c, s,

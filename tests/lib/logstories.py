@@ -22,7 +22,7 @@ def everything():
     log = Log()
     log.start(Policy())
     log.add("auth.refused", {"count": 3, "reason": "certificate expired", "source": "192.0.2.7"})
-    log.add("access.refused", {"method": "GET", "path": "/v1/audit/head\\x1b", "role": "agent"}, actor="agent1")
+    log.add("access.refused", {"count": 1, "method": "GET", "path": "/v1/audit/head\\x1b", "role": "agent"}, actor="agent1")
     log.add("request.denied", {"fingerprint": sha256(b"x"), "reason": "agent1 may not use os-prod",
                                "rule": "key-not-allowed"}, actor="agent1")
     log.add("request.denied", {"fingerprint": sha256(b"y"), "reason": "no key \u00fcber-prod", "rule": "key-unknown"},

@@ -53,7 +53,7 @@ static void w_auth_refused(struct cs_buf *b)
 
 static void w_access_refused(struct cs_buf *b)
 {
-	cs_detail_access_refused(b, "GET", "/v1/audit/head", "auditor");
+	cs_detail_access_refused(b, 3, "GET", "/v1/audit/head", "auditor");
 }
 
 static void w_denied(struct cs_buf *b)
@@ -146,7 +146,7 @@ static const struct {
 	{ CS_EV_AUTH_REFUSED, w_auth_refused,
 	  "{\"count\":2,\"reason\":\"certificate expired\",\"source\":\"192.0.2.7\"}" },
 	{ CS_EV_ACCESS_REFUSED, w_access_refused,
-	  "{\"method\":\"GET\",\"path\":\"/v1/audit/head\",\"role\":\"auditor\"}" },
+	  "{\"count\":3,\"method\":\"GET\",\"path\":\"/v1/audit/head\",\"role\":\"auditor\"}" },
 	{ CS_EV_REQUEST_DENIED, w_denied,
 	  "{\"fingerprint\":\"" ONES "\",\"reason\":\"no key app-prod\","
 	  "\"rule\":\"key-not-allowed\"}" },
@@ -306,7 +306,7 @@ START_TEST(free_text_is_cut_and_made_harmless)
 	path[sizeof(path) - 1] = '\0';
 	path[0] = '\x1b';
 	cs_buf_init(&b, 4096);
-	cs_detail_access_refused(&b, "GET", path, "agent");
+	cs_detail_access_refused(&b, 1, "GET", path, "agent");
 	ck_assert_int_eq(read_text(CS_EV_ACCESS_REFUSED, cs_buf_str(&b), &d, &json, NULL), CS_OK);
 	ck_assert_uint_eq(strlen(d.path), CS_EVENT_PATH_MAX);
 	ck_assert_int_eq(strncmp(d.path, "\\x1baaa", 7), 0);
