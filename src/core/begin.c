@@ -181,6 +181,7 @@ enum cs_rc cs_core_end_log(struct cs_core *c, struct cs_err *e)
 		return rc;
 	cs_buf_init(&detail, 64);
 	cs_detail_empty(&detail);
+	cs_event_clock_tick(c);
 	if ((rc = note(c, c->store, CS_EV_STOP, &detail, e)) != CS_OK ||
 	    (rc = cs_store_mark_set(c->store, CS_MARK_RUNNING, 0, e)) != CS_OK)
 		cs_store_rollback(c->store);

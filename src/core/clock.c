@@ -27,7 +27,9 @@ static enum cs_rc note_jump(struct cs_core *c, struct cs_store *s, int64_t jump,
 	enum cs_rc rc;
 
 	cs_log(CS_LOG_WARN, "clock-jump", "the clock was set by %lld us", (long long)jump);
-	c->clock.last = 0; /* from here on time counts anew */
+	if (jump < 0)
+		c->clock.last = 0; /* from here on time counts anew */
+	cs_event_clock_tick(c);
 	cs_buf_init(&detail, 256);
 	cs_detail_clock_jump(&detail, jump);
 	rc = cs_core_note(c, s, CS_EV_CLOCK_JUMP, "daemon", "", &detail, e);
@@ -68,6 +70,7 @@ enum cs_rc cs_event_clock_start(struct cs_core *c, struct cs_store *s, struct cs
 		return rc;
 	c->clock.offset = offset_now();
 	ahead = c->clock.last - cs_clock_now();
+	cs_event_clock_tick(c);
 	return ahead >= JUMP ? note_jump(c, s, -ahead, e) : CS_OK;
 }
 
@@ -80,12 +83,16 @@ enum cs_rc cs_event_clock_check(struct cs_core *c, struct cs_store *s, struct cs
 	return is_jump(jump) ? note_jump(c, s, jump, e) : CS_OK;
 }
 
-int64_t cs_event_clock_now(struct cs_core *c)
+void cs_event_clock_tick(struct cs_core *c)
 {
 	const int64_t now = cs_clock_now();
 
 	if (now > c->clock.last)
 		c->clock.last = now;
+}
+
+int64_t cs_event_clock_now(const struct cs_core *c)
+{
 	return c->clock.last;
 }
 

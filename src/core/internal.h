@@ -117,12 +117,16 @@ enum cs_rc cs_event_clock_start(struct cs_core *c, struct cs_store *s,
  */
 enum cs_rc cs_event_clock_check(struct cs_core *c, struct cs_store *s,
 				struct cs_err *e) CS_MUST_CHECK;
+/** Look at the clock. Once before each command: what it checks and what it writes have one time. */
+void cs_event_clock_tick(struct cs_core *c);
 /** The time of an event that is appended now. */
-int64_t cs_event_clock_now(struct cs_core *c);
+int64_t cs_event_clock_now(const struct cs_core *c);
 /** Did the clock jump since `offset` was taken, which is renewed? Any thread. */
 bool cs_event_clock_jumped(int64_t *offset);
 
 /* --- the state --- */
+
+struct cs_case; /* one request on a worker, below */
 
 struct cs_core_check {
 	const char *name;
@@ -192,6 +196,10 @@ struct cs_policy *cs_core_policy_get(struct cs_core *c);
  * begins again. */
 enum cs_rc cs_core_policy_is(const struct cs_core *c, const struct cs_policy *p,
 			     struct cs_err *e) CS_MUST_CHECK;
+/** The same, and the case's document may be used at the time of the event that is appended now.
+ * Whoever reads the log asks exactly that. */
+enum cs_rc cs_core_may_use(const struct cs_core *c, const struct cs_case *k,
+			   struct cs_err *e) CS_MUST_CHECK;
 /** The index of a token's signer, or −1. */
 int cs_core_signer_index(const struct cs_core *c, const char *token);
 

@@ -187,7 +187,7 @@ enum cs_rc cs_attempt_begin(struct cs_attempt *a, struct cs_store *s, struct cs_
 	struct cs_buf detail;
 	enum cs_rc rc;
 
-	rc = cs_core_policy_is(a->core, a->k->policy, e);
+	rc = cs_core_may_use(a->core, a->k, e);
 	if (rc == CS_OK)
 		rc = cs_store_request_change(s, a->k->row.num, &change, e);
 	cs_buf_init(&detail, 4096);
@@ -412,15 +412,19 @@ static void take_signature(struct cs_attempt *a, size_t index, struct cs_bytes r
 	cs_buf_done(&sig);
 }
 
+/** May be tried again, but for the one attempt that an artifact has after sign.unknown: once that
+ * has reached the token, there may be two signatures, and no third is made. */
 static void take_failure(struct cs_attempt *a, const struct cs_signer_result *r)
 {
+	const bool reached = r->outcome == CS_SIGN_FAILED;
+	const bool last = reached && a->k->artifacts[r->index].unknowns > 0;
 	const struct outcome o = {
 		.index = r->index,
 		.kind = CS_EV_SIGN_FAILED,
-		.state = CS_AS_WAITING,
+		.state = last ? CS_AS_FAILED : CS_AS_WAITING,
 		.code = r->code,
 		.message = r->message,
-		.reached_hsm = r->outcome == CS_SIGN_FAILED,
+		.reached_hsm = reached,
 	};
 
 	settle(a, &o, 1);
@@ -583,7 +587,7 @@ void cs_core_attempt(struct cs_core *c, const char *id)
 		rc = cs_writer_run(c, begin_run, a, &e);
 	if (rc == CS_OK)
 		cs_attempt_run(a);
-	else if (rc != CS_E_CONFLICT)
+	else if (rc != CS_E_CONFLICT && rc != CS_E_EXPIRED)
 		cs_log(CS_LOG_ERROR, "attempt-not-begun", "request %s: %s", id, e.msg);
 	cs_attempt_free(a);
 }

@@ -34,6 +34,16 @@ enum cs_rc cs_core_policy_is(const struct cs_core *c, const struct cs_policy *p,
 	return CS_OK;
 }
 
+enum cs_rc cs_core_may_use(const struct cs_core *c, const struct cs_case *k, struct cs_err *e)
+{
+	const char *rule = NULL;
+	enum cs_rc rc = cs_core_policy_is(c, k->policy, e);
+
+	if (rc == CS_OK)
+		rc = cs_quorum_check_document(k->policy, &k->doc, cs_event_clock_now(c), &rule, e);
+	return rc;
+}
+
 int cs_core_signer_index(const struct cs_core *c, const char *token)
 {
 	for (size_t i = 0; i < c->signer_count; i++)

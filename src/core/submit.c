@@ -112,7 +112,7 @@ static enum cs_rc submit_run(struct cs_core *c, struct cs_store *s, void *arg, s
 		return rc;
 	if (x->verdict.judgement == CS_JUDGE_DENY)
 		return record_denial(c, x, s, e);
-	rc = cs_core_policy_is(c, x->k->policy, e);
+	rc = cs_core_may_use(c, x->k, e);
 	if (rc == CS_OK)
 		rc = admit(c, x, s, e);
 	return rc == CS_OK ? record_request(c, x, s, e) : rc;

@@ -32,6 +32,7 @@ static enum cs_rc run_one(struct cs_writer *w, struct cs_command *cmd, struct cs
 
 	if (rc != CS_OK)
 		return rc;
+	cs_event_clock_tick(w->core);
 	cmd->rc = cmd->run(w->core, w->store, cmd->arg, &cmd->err);
 	return cmd->rc == CS_OK ? cs_store_release(w->store, e) : cs_store_revert(w->store, e);
 }
