@@ -41,17 +41,18 @@ static enum cs_rc parse(const char *name, const char *const *words, struct cs_ar
 {
 	const struct cs_option_table tables[] = { command(name)->options, cs_common_options,
 						  cs_profile_options };
+	static char kept[16][128]; /* values are borrowed from argv */
 	char *argv[16];
 	int argc = 0;
-	enum cs_rc rc;
 
-	argv[argc++] = strdup(name);
-	while (*words)
-		argv[argc++] = strdup(*words++);
+	argv[argc] = kept[argc];
+	snprintf(kept[argc++], sizeof(kept[0]), "%s", name);
+	for (; *words; words++) {
+		argv[argc] = kept[argc];
+		snprintf(kept[argc++], sizeof(kept[0]), "%s", *words);
+	}
 	argv[argc] = NULL;
-	rc = cs_option_parse(tables, 3, argc, argv, args, firstp, e);
-	/* values are borrowed from argv, so the words are left to the end of the program */
-	return rc;
+	return cs_option_parse(tables, 3, argc, argv, args, firstp, e);
 }
 
 START_TEST(options_arrive)
