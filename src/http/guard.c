@@ -119,7 +119,8 @@ static enum cs_rc not_as_shown(struct cs_bytes where, struct cs_err *e)
  * NUL bytes, bare LF, folded lines, white space that was skipped and names that were cut are
  * invisible in the callbacks, but not in their places: a request is "METHOD SP TARGET SP VERSION
  * CRLF", then "Name: value CRLF" for each header, then CRLF. The sum alone would not do, a bare LF
- * makes up for a second space. What stays invisible is NUL LF for CR LF at the end of a line.
+ * makes up for a second space. What stays invisible, because libmicrohttpd overwrites it: NUL LF
+ * for CR LF, and a colon with LF for the empty line.
  */
 static enum cs_rc check_places(const struct cs_guard_head *head, struct cs_err *e)
 {

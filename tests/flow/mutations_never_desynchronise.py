@@ -135,8 +135,8 @@ class Mutations(unittest.TestCase):
                         pass
                     got = answers(client, marker)
                 try:
-                    # the one thing that libmicrohttpd hides: NUL LF for CR LF
-                    expected = count(stream.replace(b"\0\n", b"\r\n"))
+                    # what libmicrohttpd hides: NUL LF for CR LF, and a colon with LF for the empty line
+                    expected = count(stream.replace(b"\0\n", b"\r\n").replace(b"\n:\n", b"\n\r\n"))
                 except Malformed:
                     expected = None
                 with lock:
