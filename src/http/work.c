@@ -58,8 +58,10 @@ static enum cs_rc recheck(struct cs_conn *c, struct cs_err *e)
 {
 	enum cs_rc rc = cs_conn_authenticate(c, e);
 
-	if (rc != CS_OK)
+	if (rc != CS_OK) {
+		c->close = true;
 		return rc;
+	}
 	c->call.who.principal = c->principal;
 	if (!(c->route->roles & CS_ROLE_BIT(c->principal->role)))
 		return CS_FAIL(e, CS_E_FORBIDDEN, "your role has changed");
