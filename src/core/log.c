@@ -48,7 +48,10 @@ enum cs_rc cs_core_events(struct cs_core *c, const struct cs_caller *who, int64_
 	int64_t next = from;
 	enum cs_rc rc;
 
-	if (first && (rc = note_export(c, who, from, e)) != CS_OK)
+	/* each is an event, so nobody may ask for them without end */
+	if (first && ((rc = cs_admission_take(c->admission, who->principal, cs_clock_mono(),
+					      &a->retry_after, e)) != CS_OK ||
+		      (rc = note_export(c, who, from, e)) != CS_OK))
 		return rc;
 	a->content_type = "application/x-ndjson";
 	s = cs_reader_get(c);
