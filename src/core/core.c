@@ -78,11 +78,13 @@ static enum cs_rc core_start(struct cs_core *c, const struct cs_core_config *con
 	    (rc = cs_readers_open(&c->readers, config->database, config->readers, e)) != CS_OK ||
 	    (rc = cs_admission_new(&c->admission, e)) != CS_OK ||
 	    (rc = cs_refusals_new(&c->refusals, e)) != CS_OK ||
-	    (rc = open_signers(c, config, e)) != CS_OK ||
-	    (rc = cs_writer_new(c, c->store, &c->writer, e)) != CS_OK ||
+	    (rc = open_signers(c, config, e)) != CS_OK)
+		return rc;
+	c->changed = log.size;
+	atomic_store(&c->revision, log.size);
+	if ((rc = cs_writer_new(c, c->store, &c->writer, e)) != CS_OK ||
 	    (rc = cs_attempts_start(c, e)) != CS_OK || (rc = cs_timer_start(c, e)) != CS_OK)
 		return rc;
-	atomic_store(&c->revision, log.size);
 	return cs_watcher_start(c, e);
 }
 

@@ -149,6 +149,7 @@ struct cs_core {
 
 	struct cs_event_clock clock; /* the writer's thread only */
 	struct cs_store *store; /* the writing connection; the writer's thread only, once it runs */
+	int64_t changed;             /* the same; becomes `revision` with the commit */
 	struct cs_writer *writer;
 	struct cs_readers readers;
 	struct cs_waits waits;
@@ -174,7 +175,7 @@ struct cs_core {
 	atomic_bool log_broken; /* the last commit failed; cleared by the next that succeeds */
 	atomic_bool disk_low;
 	atomic_bool outcome_lost; /* an outcome could not be written: the timer repairs */
-	_Atomic int64_t revision; /* seq of the last event that changed a request */
+	_Atomic int64_t revision; /* seq of the last event that changed a request, once committed */
 };
 
 /* --- begin.c: what the log says at start, reload and stop --- */

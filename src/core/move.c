@@ -64,7 +64,7 @@ enum cs_rc cs_core_move(struct cs_core *c, struct cs_store *s, const struct cs_m
 		rc = cs_store_signatures_drop(s, m->num, e);
 	if (rc != CS_OK)
 		return rc;
-	atomic_store(&c->revision, seq);
+	c->changed = seq;
 	if (seqp)
 		*seqp = seq;
 	return CS_OK;

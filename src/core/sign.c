@@ -198,7 +198,7 @@ enum cs_rc cs_attempt_begin(struct cs_attempt *a, struct cs_store *s, struct cs_
 	if (rc == CS_OK) {
 		a->revision = change.new_revision;
 		a->k->row.state = CS_ST_SIGNING;
-		atomic_store(&a->core->revision, a->revision);
+		a->core->changed = a->revision;
 	}
 	return rc;
 }
@@ -288,7 +288,7 @@ static enum cs_rc move_back(struct cs_attempt *a, struct cs_store *s, struct cs_
 		.next_attempt = cs_clock_now() + (delay < BACKOFF_MAX ? delay : BACKOFF_MAX),
 	};
 
-	atomic_store(&a->core->revision, change.new_revision);
+	a->core->changed = change.new_revision;
 	return cs_store_request_change(s, a->k->row.num, &change, e);
 }
 

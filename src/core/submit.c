@@ -93,10 +93,10 @@ static enum cs_rc record_request(struct cs_core *c, struct submit *x, struct cs_
 	if (rc == CS_OK && x->idempotency_key)
 		rc = cs_store_idempotency_insert(s, row->principal, x->idempotency_key,
 						 &x->fingerprint, row->num, x->now, e);
+	if (rc == CS_OK)
+		c->changed = row->revision;
 	if (rc == CS_OK && x->attempt)
 		rc = cs_attempt_begin(x->attempt, s, e);
-	if (rc == CS_OK)
-		atomic_store(&c->revision, row->revision);
 	cs_buf_done(&detail);
 	return rc;
 }

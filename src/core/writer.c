@@ -28,18 +28,22 @@ struct cs_writer {
 /** Run one command in its savepoint. Anything but CS_OK means that the whole batch is lost. */
 static enum cs_rc run_one(struct cs_writer *w, struct cs_command *cmd, struct cs_err *e)
 {
+	const int64_t changed = w->core->changed;
 	enum cs_rc rc = cs_store_savepoint(w->store, e);
 
 	if (rc != CS_OK)
 		return rc;
 	cs_event_clock_tick(w->core);
 	cmd->rc = cmd->run(w->core, w->store, cmd->arg, &cmd->err);
+	if (cmd->rc != CS_OK)
+		w->core->changed = changed;
 	return cmd->rc == CS_OK ? cs_store_release(w->store, e) : cs_store_revert(w->store, e);
 }
 
 static enum cs_rc run_batch(struct cs_writer *w, void *const *batch, size_t count, struct cs_err *e)
 {
 	const struct cs_event_clock clock = w->core->clock;
+	const int64_t changed = w->core->changed;
 	enum cs_rc rc = cs_store_begin(w->store, e);
 
 	if (rc != CS_OK)
@@ -51,8 +55,14 @@ static enum cs_rc run_batch(struct cs_writer *w, void *const *batch, size_t coun
 		rc = cs_store_commit(w->store, e);
 	else
 		cs_store_rollback(w->store);
-	if (rc != CS_OK)
-		w->core->clock = clock; /* with the events that were not written */
+	if (rc == CS_OK) {
+		/* not before: who saw the number must find the change */
+		atomic_store(&w->core->revision, w->core->changed);
+	} else {
+		/* with the events that were not written */
+		w->core->clock = clock;
+		w->core->changed = changed;
+	}
 	return rc;
 }
 
