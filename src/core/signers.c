@@ -77,7 +77,10 @@ static void look(struct cs_core *c, size_t i)
 	if (rc == CS_OK && health.ready)
 		compare(c, i, &hello, &e);
 	now.ok = e.rc == CS_OK;
-	now.selftest_time = rc == CS_OK ? health.selftest_time : c->seen[i].selftest_time;
+	/* each child has a time of its own: only a later one is news */
+	now.selftest_time = c->seen[i].selftest_time;
+	if (rc == CS_OK && health.selftest_time > now.selftest_time)
+		now.selftest_time = health.selftest_time;
 	if (!now.ok)
 		(void)snprintf(now.message, sizeof(now.message), "%.*s", CS_REASON_MAX, e.msg);
 
