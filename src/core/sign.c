@@ -30,6 +30,7 @@ struct cs_attempt {
 	struct cs_core *core;
 	struct cs_case *k;
 	size_t open; /* planned and not settled */
+	bool lost;   /* an outcome could not be written */
 	struct job jobs[CS_ARTIFACTS_MAX];
 	int64_t revision;   /* of the request after the intents */
 	int64_t signed_seq; /* of request.signed, 0 before; it may still be rolled back */
@@ -137,6 +138,8 @@ void cs_attempt_free(struct cs_attempt *a)
 	if (!a)
 		return;
 	set_running(a, false);
+	if (a->lost) /* from here on repair.c may look at it */
+		atomic_store(&a->core->outcome_lost, true);
 	cs_case_free(a->k);
 	cs_buf_done(&a->last_raw);
 	free(a);
@@ -309,6 +312,9 @@ static enum cs_rc conclude(struct cs_attempt *a, struct cs_store *s, struct cs_e
 	rc = cs_store_artifacts(s, a->k->row.num, rows, &count, e);
 	if (rc != CS_OK)
 		return rc;
+	for (size_t i = 0; i < count; i++)
+		if (rows[i].state == CS_AS_SIGNING)
+			return CS_OK; /* its outcome was lost: repair.c makes it unknown first */
 	for (size_t i = 0; i < count; i++) {
 		if (rows[i].state == CS_AS_FAILED)
 			return move_failed(a, s, &m,
@@ -362,7 +368,7 @@ static void settle(struct cs_attempt *a, const struct outcome *outcomes, size_t 
 			break;
 	} while (cs_clock_mono() < until);
 	if (rc != CS_OK) {
-		atomic_store(&a->core->outcome_lost, true);
+		a->lost = true;
 		cs_log(CS_LOG_ERROR, "outcome-not-recorded", "request %s: %s", a->k->row.id, e.msg);
 	} else if (a->signed_seq > 0) {
 		show_signed(a);
