@@ -133,9 +133,10 @@ struct cs_core_check {
 	char message[CS_REASON_MAX + 1]; /* "" = ok */
 };
 
-/** What the timer last learnt of a token's signer. */
+/** What the watcher last learnt of a token's signer. */
 struct cs_signer_seen {
 	bool known, ok;
+	bool away; /* it does not answer, or has another policy: a frame would be in vain */
 	int64_t selftest_time;
 	char message[CS_REASON_MAX + 1];
 };
@@ -148,8 +149,8 @@ struct cs_core {
 	char signer_names[CS_TOKENS_MAX][CS_NAME_MAX + 1];
 
 	struct cs_event_clock clock; /* the writer's thread only */
-	struct cs_store *store; /* the writing connection; the writer's thread only, once it runs */
 	int64_t changed;             /* the same; becomes `revision` with the commit */
+	struct cs_store *store; /* the writing connection; the writer's thread only, once it runs */
 	struct cs_writer *writer;
 	struct cs_readers readers;
 	struct cs_waits waits;
@@ -313,8 +314,6 @@ enum cs_rc cs_attempt_begin(struct cs_attempt *a, struct cs_store *s,
 /** Ask the signers, verify, commit each outcome. The request is signed, failed or approved (again)
  * afterwards; the case shows it when it is signed. */
 void cs_attempt_run(struct cs_attempt *a);
-/** Load, judge, begin and run; what the attempt threads do. */
-void cs_core_attempt(struct cs_core *c, const char *id);
 enum cs_rc cs_attempts_start(struct cs_core *c, struct cs_err *e) CS_MUST_CHECK;
 /** After what runs; what is queued is left to the next start. */
 void cs_attempts_stop(struct cs_core *c);

@@ -72,10 +72,11 @@ static void look(struct cs_core *c, size_t i)
 
 	if (rc == CS_E_BUSY)
 		return; /* every connection is signing: alive */
-	if (rc == CS_OK && !health.ready)
-		cs_err_set(&e, CS_E_UNAVAILABLE, "%s", health.message);
-	if (rc == CS_OK && health.ready)
+	if (rc == CS_OK)
 		compare(c, i, &hello, &e);
+	now.away = e.rc != CS_OK;
+	if (!now.away && !health.ready)
+		cs_err_set(&e, CS_E_UNAVAILABLE, "%s", health.message);
 	now.ok = e.rc == CS_OK;
 	/* each child has a time of its own: only a later one is news */
 	now.selftest_time = c->seen[i].selftest_time;
