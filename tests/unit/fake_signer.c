@@ -26,6 +26,8 @@ struct fake_signer {
 	pthread_t thread;
 	atomic_bool stop;
 	atomic_int mode, times, count;
+	atomic_llong selftests[2];
+	unsigned asked; /* STATUS frames so far */
 };
 
 static bool wait_readable(struct fake_signer *f, int fd)
@@ -141,9 +143,13 @@ static bool answer_sign(struct fake_signer *f, int fd, struct cs_bytes in)
 	return ok;
 }
 
-static bool answer_status(int fd)
+static bool answer_status(struct fake_signer *f, int fd)
 {
-	const struct cs_signer_health health = { .ready = true, .selftest_time = 1, .keys = 2 };
+	const struct cs_signer_health health = {
+		.ready = true,
+		.selftest_time = atomic_load(&f->selftests[f->asked++ % 2]),
+		.keys = 2,
+	};
 	struct cs_buf body;
 	bool ok;
 
@@ -166,7 +172,7 @@ static void serve(struct fake_signer *f, int fd)
 		while (wait_readable(f, fd) &&
 		       cs_frame_recv(fd, &type, &body, INT64_MAX, NULL) == CS_OK)
 			if (!(type == CS_MSG_SIGN ? answer_sign(f, fd, cs_buf_bytes(&body))
-						  : answer_status(fd)))
+						  : answer_status(f, fd)))
 				break;
 	cs_buf_done(&body);
 	close(fd);
@@ -194,6 +200,7 @@ struct fake_signer *fake_signer_start(const char *dir, const char *token,
 	snprintf(f->path, sizeof(f->path), "%s/%s.sock", dir, token);
 	snprintf(f->token, sizeof(f->token), "%s", token);
 	atomic_store(&f->policy, policy);
+	fake_signer_selftests(f, 1, 1);
 	ck_assert_int_eq(cs_unix_listen(f->path, 0600, &f->fd, NULL), CS_OK);
 	ck_assert_int_eq(pthread_create(&f->thread, NULL, signer_main, f), 0);
 	return f;
@@ -208,6 +215,12 @@ void fake_signer_set(struct fake_signer *f, enum fake_mode mode, int times)
 void fake_signer_policy(struct fake_signer *f, const struct cs_policy *policy)
 {
 	atomic_store(&f->policy, policy);
+}
+
+void fake_signer_selftests(struct fake_signer *f, int64_t one, int64_t other)
+{
+	atomic_store(&f->selftests[0], one);
+	atomic_store(&f->selftests[1], other);
 }
 
 int fake_signer_count(struct fake_signer *f)

@@ -26,6 +26,8 @@ struct fake_signer *fake_signer_start(const char *dir, const char *token,
 void fake_signer_set(struct fake_signer *f, enum fake_mode mode, int times);
 /** Announce another policy from the next connection on. */
 void fake_signer_policy(struct fake_signer *f, const struct cs_policy *policy);
+/** Give these times of the last self-test in turn, as two children would. */
+void fake_signer_selftests(struct fake_signer *f, int64_t one, int64_t other);
 /** Signatures made. */
 int fake_signer_count(struct fake_signer *f);
 void fake_signer_stop(struct fake_signer *f);

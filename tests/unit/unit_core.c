@@ -11,8 +11,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/json.h"
 #include "base/log.h"
-#include "core/core.h"
+#include "core/internal.h"
 #include "store/store.h"
 #include "unit/fake_signer.h"
 #include "unit/samples.h"
@@ -627,6 +628,75 @@ START_TEST(a_signature_that_does_not_verify_is_never_released)
 }
 END_TEST
 
+/* How many events of a kind the log has. */
+static int count_events(const char *kind)
+{
+	struct cs_store *s = NULL;
+	struct cs_log_ref log;
+	struct cs_buf line, word;
+	struct cs_err e = { 0 };
+	int64_t next = 1;
+	int count = 0;
+
+	cs_buf_init(&line, CS_EVENT_MAX + 1);
+	cs_buf_init(&word, 128);
+	cs_buf_addf(&word, "\"kind\":\"%s\"", kind);
+	must(cs_store_open(database, CS_STORE_READ, &s, &e), &e);
+	must(cs_store_log(s, &log, &e), &e);
+	while (next <= log.size) {
+		cs_buf_reset(&line);
+		must(cs_store_events(s, next, next, 1, &line, &next, &e), &e);
+		count += strstr(cs_buf_str(&line), cs_buf_str(&word)) != NULL;
+	}
+	cs_store_close(s);
+	cs_buf_done(&line);
+	cs_buf_done(&word);
+	return count;
+}
+
+START_TEST(a_request_scheduled_twice_keeps_its_back_off)
+{
+	char id[CS_UUID_TEXT];
+
+	fake_signer_set(signers[1], FAKE_NOT_TRIED, -1);
+	submit("fw-dev", 1, CS_ST_APPROVED, id);
+	for (int i = 0; i < 50; i++)
+		cs_core_schedule(core, id);
+	nanosleep(&(struct timespec){ .tv_nsec = 500000000 }, NULL);
+	ck_assert_int_eq(count_events("sign.intent"), 1);
+}
+END_TEST
+
+/* The events of an attempt whenever a signer is away would fill the disk over a weekend. */
+START_TEST(nothing_is_tried_while_the_signer_is_away)
+{
+	char id[CS_UUID_TEXT];
+
+	submit("fw-rsa", 1, CS_ST_PENDING, id);
+	fake_signer_stop(signers[0]);
+	for (int i = 0; i < 500 && count_events("signer.lost") == 0; i++)
+		nanosleep(&(struct timespec){ .tv_nsec = 20000000 }, NULL);
+	approve(id, APPROVER1, "approver1");
+	approve(id, APPROVER3, "approver3");
+	nanosleep(&(struct timespec){ .tv_sec = 1 }, NULL);
+	ck_assert_int_eq(state_of(id), CS_ST_APPROVED);
+	ck_assert_int_eq(count_events("sign.intent"), 0);
+	signers[0] = fake_signer_start(dir, "prod", policy);
+	wait_state(id, CS_ST_SIGNED);
+	ck_assert_int_eq(count_events("sign.intent"), 1);
+}
+END_TEST
+
+/* Two children have times of their own; asking them in turn is no news. */
+START_TEST(a_selftest_is_recorded_once)
+{
+	fake_signer_selftests(signers[1], 1000, 2000);
+	nanosleep(&(struct timespec){ .tv_sec = 6, .tv_nsec = 500000000 }, NULL);
+	/* the start's, of both signers, and the two of dev */
+	ck_assert_int_le(count_events("signer.selftest"), 4);
+}
+END_TEST
+
 /* ---- another policy ---- */
 
 static enum cs_rc reload(struct cs_policy *p, struct cs_err *e)
@@ -770,25 +840,23 @@ END_TEST
 
 static void wake(void *arg)
 {
-	*(volatile bool *)arg = true;
+	atomic_store((atomic_bool *)arg, true);
 }
 
 START_TEST(a_wait_ends_with_a_change_or_its_time)
 {
 	char id[CS_UUID_TEXT];
 	const struct cs_caller ci = caller(CI);
-	volatile bool changed = false, over = false;
+	atomic_bool changed = false, over = false;
 	struct cs_answer a;
 	struct cs_err e = { 0 };
 
 	submit("fw-prod", 1, CS_ST_PENDING, id);
 	cs_answer_init(&a);
 	must(cs_core_request(core, &ci, id, &a, &e), &e);
-	must(cs_core_wait(core, id, a.revision, cs_clock_mono() + WAIT_MAX, wake,
-			  (void *)(uintptr_t)&changed, &e),
+	must(cs_core_wait(core, id, a.revision, cs_clock_mono() + WAIT_MAX, wake, &changed, &e),
 	     &e);
-	must(cs_core_wait(core, id, a.revision, cs_clock_mono() + CS_SECOND / 4, wake,
-			  (void *)(uintptr_t)&over, &e),
+	must(cs_core_wait(core, id, a.revision, cs_clock_mono() + CS_SECOND / 4, wake, &over, &e),
 	     &e);
 	ck_assert(!changed && !over);
 	for (int i = 0; i < 100 && !over; i++)
@@ -797,6 +865,80 @@ START_TEST(a_wait_ends_with_a_change_or_its_time)
 	approve(id, APPROVER1, "approver1");
 	ck_assert(changed);
 	cs_answer_done(&a);
+}
+END_TEST
+
+struct lister {
+	pthread_t thread;
+	atomic_bool stop, wrong;
+};
+
+/* What a list calls its revision must be in it: who waits for the next one must miss nothing. */
+static void *list_and_compare(void *arg)
+{
+	const struct cs_caller auditor = caller(AUDITOR);
+	const struct cs_list_filter all = { .limit = 10 };
+	struct lister *l = arg;
+
+	while (!atomic_load(&l->stop)) {
+		struct cs_answer a;
+		struct cs_err e = { 0 };
+		json_int_t newest = 0;
+		json_t *root = NULL, *one;
+		size_t i;
+
+		cs_answer_init(&a);
+		must(cs_core_requests(core, &auditor, &all, &a, &e), &e);
+		must(cs_json_parse(cs_buf_bytes(&a.body), CS_EVENT_MAX, "list", &root, &e), &e);
+		json_array_foreach (json_object_get(root, "requests"), i, one) {
+			json_int_t r = json_integer_value(json_object_get(one, "revision"));
+
+			newest = r > newest ? r : newest;
+		}
+		if (newest < a.revision)
+			atomic_store(&l->wrong, true);
+		json_decref(root);
+		cs_answer_done(&a);
+	}
+	return NULL;
+}
+
+START_TEST(a_list_holds_what_its_revision_says)
+{
+	const struct cs_caller ci = caller(CI);
+	struct lister l = { .stop = false };
+	char id[CS_UUID_TEXT];
+	struct cs_answer a;
+	struct cs_err e = { 0 };
+
+	submit("fw-rsa", 0, CS_ST_PENDING, id);
+	ck_assert_int_eq(pthread_create(&l.thread, NULL, list_and_compare, &l), 0);
+	for (uint8_t i = 1; i <= 100; i++) {
+		submit("fw-rsa", i, CS_ST_PENDING, id);
+		cs_answer_init(&a);
+		must(cs_core_cancel(core, &ci, id, &a, &e), &e);
+		cs_answer_done(&a);
+	}
+	atomic_store(&l.stop, true);
+	pthread_join(l.thread, NULL);
+	ck_assert(!atomic_load(&l.wrong));
+}
+END_TEST
+
+START_TEST(exports_are_limited)
+{
+	const struct cs_caller auditor = caller(AUDITOR);
+	struct cs_answer a;
+	struct cs_err e = { 0 };
+
+	access_list->principals[AUDITOR].rate = 2;
+	for (int i = 0; i < 3; i++) {
+		cs_answer_init(&a);
+		ck_assert_int_eq(cs_core_events(core, &auditor, 1, true, &a, &e),
+				 i < 2 ? CS_OK : CS_E_RATE);
+		cs_answer_done(&a);
+	}
+	ck_assert_int_eq(count_events("log.exported"), 2);
 }
 END_TEST
 
@@ -840,6 +982,9 @@ static void add_tests(TCase *t)
 	tcase_add_test(t, an_answer_that_never_came_is_tried_once_more);
 	tcase_add_test(t, two_answers_that_never_came_are_a_failure);
 	tcase_add_test(t, a_signature_that_does_not_verify_is_never_released);
+	tcase_add_test(t, a_request_scheduled_twice_keeps_its_back_off);
+	tcase_add_test(t, nothing_is_tried_while_the_signer_is_away);
+	tcase_add_test(t, a_selftest_is_recorded_once);
 	tcase_add_test(t, a_removed_approver_no_longer_counts);
 	tcase_add_test(t, a_key_that_was_replaced_cancels_what_waits);
 	tcase_add_loop_test(t, a_policy_that_does_not_grow_is_refused, 0, 2);
@@ -847,6 +992,8 @@ static void add_tests(TCase *t)
 	tcase_add_test(t, what_waits_survives_a_restart);
 	tcase_add_loop_test(t, another_instance_or_an_older_policy_refuses_to_start, 0, 2);
 	tcase_add_test(t, a_wait_ends_with_a_change_or_its_time);
+	tcase_add_test(t, a_list_holds_what_its_revision_says);
+	tcase_add_test(t, exports_are_limited);
 	tcase_add_test(t, refusals_are_counted_once_a_minute);
 }
 
