@@ -40,7 +40,7 @@ PIECES = [
 ]
 
 LINE = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+ /[!-~]* HTTP/1\.1")
-HEADER = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+): ((?:[!-~][\t -~]*)?)")
+HEADER = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]((?:[!-~][\t -~]*)?)")
 ONCE = (b"host", b"content-length", b"transfer-encoding")
 
 
