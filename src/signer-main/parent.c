@@ -162,8 +162,10 @@ static void start(struct parent *p, struct slot *s)
 
 	if (pipe2(fds, O_CLOEXEC | O_NONBLOCK) == 0) {
 		pid = fork();
-		if (pid == 0)
+		if (pid == 0) {
+			close(fds[0]); /* or the report of an orphan would not fail */
 			run_child(p, (unsigned)(s - p->slots), fds[1]);
+		}
 		close(fds[1]);
 		if (pid < 0)
 			close(fds[0]);

@@ -304,6 +304,23 @@ class Life(unittest.TestCase):
             signer.process = None
             signer.wait(lambda: not any(Path(f"/proc/{pid}").exists() for pid in children), "end of the children")
 
+    def test_a_child_that_logs_in_does_not_outlive_the_parent(self):
+        """It would keep the socket and the state directory, and no other signer could start."""
+        with new(start=False) as signer:
+            signer.rules("C_Login hang 1500")
+            signer.start(wait=False)
+            signer.wait(signer.child_pids, "a child")
+            child, = signer.child_pids()
+            time.sleep(0.5)
+            signer.process.kill()
+            signer.process.wait()
+            signer.process = None
+            try:
+                signer.wait(lambda: not Path(f"/proc/{child}").exists(), "end of the child")
+            finally:
+                if Path(f"/proc/{child}").exists():
+                    os.kill(child, signal.SIGKILL)
+
     def test_process_is_hardened(self):
         with new() as signer:
             for pid in (signer.process.pid, *signer.child_pids()):
