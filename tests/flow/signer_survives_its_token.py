@@ -156,6 +156,22 @@ class Faults(unittest.TestCase):
             signer.rules()
             signer.wait_log("child-ready")
 
+    def test_never_more_sessions_than_the_token_has(self):
+        with new(start=False, children=3) as signer:
+            signer.rules("C_GetTokenInfo sessions 2")
+            status, output = signer.run()
+            self.assertEqual(status, 78)
+            self.assertIn("the token allows 2 sessions", output)
+            self.assertEqual(signer.calls("C_Login"), [])
+            signer.children = 2
+            signer.start()
+
+    def test_another_slot_in_disorder(self):
+        """A slot whose C_GetTokenInfo fails is somebody else's; ours is looked for further on."""
+        with new(start=False) as signer:
+            signer.rules("C_GetTokenInfo return 48 2")  # the second slot is SoftHSM's empty one
+            signer.start()
+
     def test_a_token_that_lies_fails_the_self_test(self):
         with new(start=False) as signer:
             signer.rules("C_Sign flip 0")

@@ -28,12 +28,25 @@
 #define WORDS_MAX 4
 #define SIGNATURE_MAX 1024
 
-enum function { INITIALIZE, OPEN_SESSION, LOGIN, FIND_OBJECTS_INIT, SIGN_INIT, SIGN, FINALIZE };
+enum function {
+	INITIALIZE,
+	GET_TOKEN_INFO,
+	OPEN_SESSION,
+	LOGIN,
+	FIND_OBJECTS_INIT,
+	SIGN_INIT,
+	SIGN,
+	FINALIZE
+};
 
 static const char *const names[] = {
-	[INITIALIZE] = "C_Initialize", [OPEN_SESSION] = "C_OpenSession",
-	[LOGIN] = "C_Login",           [FIND_OBJECTS_INIT] = "C_FindObjectsInit",
-	[SIGN_INIT] = "C_SignInit",    [SIGN] = "C_Sign",
+	[INITIALIZE] = "C_Initialize",
+	[GET_TOKEN_INFO] = "C_GetTokenInfo",
+	[OPEN_SESSION] = "C_OpenSession",
+	[LOGIN] = "C_Login",
+	[FIND_OBJECTS_INIT] = "C_FindObjectsInit",
+	[SIGN_INIT] = "C_SignInit",
+	[SIGN] = "C_Sign",
 	[FINALIZE] = "C_Finalize",
 };
 
@@ -41,6 +54,7 @@ static const char *const names[] = {
 struct plan {
 	bool returns, flips;
 	CK_RV rv;
+	CK_ULONG sessions; /* 0: as the module says */
 };
 
 static CK_FUNCTION_LIST_PTR behind;
@@ -57,6 +71,8 @@ static void act(const char *action, int64_t number, struct plan *plan)
 		nanosleep(&ts, NULL);
 	} else if (strcmp(action, "flip") == 0) {
 		plan->flips = true;
+	} else if (strcmp(action, "sessions") == 0) {
+		plan->sessions = (CK_ULONG)number;
 	} else if (strcmp(action, "crash") == 0) {
 		raise(SIGSEGV);
 	}
@@ -149,6 +165,16 @@ static CK_RV shim_finalize(void *reserved)
 	FORWARD(FINALIZE, C_Finalize(reserved));
 }
 
+static CK_RV shim_get_token_info(CK_SLOT_ID slot, CK_TOKEN_INFO_PTR info)
+{
+	struct plan plan = before(GET_TOKEN_INFO);
+	CK_RV rv = plan.returns ? plan.rv : behind->C_GetTokenInfo(slot, info);
+
+	if (rv == CKR_OK && plan.sessions > 0)
+		info->ulMaxSessionCount = plan.sessions;
+	return after(GET_TOKEN_INFO, rv);
+}
+
 static CK_RV shim_open_session(CK_SLOT_ID slot, CK_FLAGS flags, void *application, CK_NOTIFY notify,
 			       CK_SESSION_HANDLE_PTR session)
 {
@@ -215,6 +241,7 @@ __attribute__((visibility("default"))) CK_RV C_GetFunctionList(CK_FUNCTION_LIST_
 	shim = *behind;
 	shim.C_Initialize = shim_initialize;
 	shim.C_Finalize = shim_finalize;
+	shim.C_GetTokenInfo = shim_get_token_info;
 	shim.C_OpenSession = shim_open_session;
 	shim.C_Login = shim_login;
 	shim.C_FindObjectsInit = shim_find_objects_init;
