@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A full disk refuses and recovers; a failed fsync ends the daemon. Nothing is released without its rows."""
 
+import json
 import os
 import threading
 import unittest
@@ -58,6 +59,28 @@ class Disk(unittest.TestCase):
         self.it.wait(signed, "signed")
         self.assertEqual(len([line for line in lines if b'"kind":"sign.unknown"' in line]), 1)
         self.assertEqual(self.it.verify(lines, self.head)[0], 0)
+
+    def test_the_first_of_two_outcomes_that_could_not_be_written(self):
+        """It becomes unknown before anything is tried again, although the second was written."""
+        dev, replies = self.it.signers["dev"], []
+        artifacts = [{"name": name, "digest": {"algorithm": "sha256", "value": "5a" * 32}, "size": 1, "key": key}
+                     for name, key in (("app", "app-dev"), ("boot", "boot-dev"))]
+        dev.rules("C_Sign hang 1000")
+        client = threading.Thread(
+            target=lambda: replies.append(self.it.agent.post("/v1/requests", {"artifacts": artifacts})))
+        client.start()
+        self.it.wait(lambda: any(line["event"] == "sign-begin" for line in dev.journal()), "a signature")
+        self.flag.write_text("ENOSPC")
+        self.it.wait(lambda: any(line["event"] == "outcome-not-recorded" for line in self.it.log()), "lost outcome")
+        self.flag.unlink()
+        dev.rules()
+        client.join()
+        self.it.wait_state(replies[0].json["id"], "signed")
+        lines, head = self.it.export()
+        self.assertEqual(self.it.verify(lines, head)[0], 0)
+        history = [(event["kind"], event["detail"]["attempt"]) for event in map(json.loads, lines)
+                   if event["kind"].startswith("sign.") and event["detail"]["artifact"] == 0]
+        self.assertEqual(history, [("sign.intent", 1), ("sign.unknown", 1), ("sign.intent", 2), ("sign.done", 2)])
 
     def test_a_failed_fsync_ends_the_daemon_and_nothing_is_released(self):
         self.flag.write_text("EIO")
