@@ -93,7 +93,11 @@ class Signer:
         self.write_policy(value)
         self.own()
         if start:
-            self.start()
+            try:
+                self.start()
+            except BaseException:
+                self.end()
+                raise
 
     def put_shim(self):
         self.rules_file = self.directory / "rules"
