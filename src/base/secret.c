@@ -63,6 +63,8 @@ static enum cs_rc read_beginning(const char *path, uint8_t *p, size_t size, size
 			       strerror(errno));
 	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
 		rc = CS_FAIL(e, CS_E_INVALID, "%s: not a regular file", path);
+	else if (st.st_mode & S_IRWXO)
+		rc = CS_FAIL(e, CS_E_CONFIG, "%s: everybody may use it; chmod it to 0600", path);
 	while (rc == CS_OK && n != 0 && got < size) {
 		n = read(fd, p + got, size - got);
 		if (n > 0)
