@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/text.h"
@@ -207,6 +208,16 @@ static enum cs_rc check_schema(struct cs_store *s, struct cs_err *e)
 	return CS_OK;
 }
 
+/** Made by root, for an export say, the lock file shall be open to whom the database belongs. */
+static enum cs_rc give_lock(const struct cs_store *s, const char *path, struct cs_err *e)
+{
+	struct stat st;
+
+	if (geteuid() != 0 || stat(path, &st) != 0 || fchown(s->lock_fd, st.st_uid, st.st_gid) == 0)
+		return CS_OK;
+	return CS_FAIL(e, CS_E_IO, "%s-lock: %s", path, strerror(errno));
+}
+
 /** A file beside the database is locked for life; the database's own locks belong to SQLite. */
 static enum cs_rc take_lock(struct cs_store *s, const char *path, struct cs_err *e)
 {
@@ -218,6 +229,8 @@ static enum cs_rc take_lock(struct cs_store *s, const char *path, struct cs_err 
 	s->lock_fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (s->lock_fd < 0)
 		rc = CS_FAIL(e, CS_E_IO, "%s: %s", lock, strerror(errno));
+	else if (give_lock(s, path, e) != CS_OK)
+		rc = e->rc;
 	else if (flock(s->lock_fd, LOCK_EX | LOCK_NB) != 0)
 		rc = CS_FAIL(e, CS_E_BUSY,
 			     "%s: another countersignd uses this database; stop it first", path);
