@@ -184,6 +184,7 @@ static const struct {
 	{ "--version", CS_CMD_VERSION, "Print the version." },
 };
 
+/* A command stands first, or anywhere between options: never where an option's value stands. */
 static enum cs_command find_command(int argc, char *const *argv, int *atp)
 {
 	size_t i;
@@ -196,6 +197,8 @@ static enum cs_command find_command(int argc, char *const *argv, int *atp)
 			*atp = at;
 			return commands[i].command;
 		}
+		if (strncmp(argv[at], "--", 2) == 0 && !strchr(argv[at], '='))
+			at++; /* its value */
 	}
 	*atp = 0;
 	return CS_CMD_RUN;

@@ -347,7 +347,11 @@ static void reload(struct parent *p)
 	p->accepted = fresh;
 	p->generation++;
 	p->reloading = true;
-	p->pin_refused = false; /* a new PIN may have come with it; the marker decides */
+	/* A new PIN may have come with it; then the marker decides. But a copy of the PIN that was
+	 * made before the start (a systemd credential) is still the refused one, whatever its
+	 * origin says. */
+	if (strcmp(p->o->pin_origin, p->o->pin_file) == 0)
+		p->pin_refused = false;
 }
 
 static void take_signal(struct parent *p)
