@@ -199,6 +199,9 @@ enum cs_rc cs_core_decide(struct cs_core *c, const struct cs_caller *who, const 
 	if (atomic_load(&c->draining))
 		return CS_FAIL(e, CS_E_UNAVAILABLE,
 			       "the server is stopping; try again in a moment");
+	rc = cs_admission_take(c->admission, who->principal, cs_clock_mono(), &a->retry_after, e);
+	if (rc != CS_OK)
+		return rc;
 	for (int i = 0; raced && i < CS_RETRIES; i++) {
 		raced = false;
 		x.now = cs_clock_now();
@@ -222,8 +225,12 @@ enum cs_rc cs_core_cancel(struct cs_core *c, const struct cs_caller *who, const 
 			  struct cs_answer *a, struct cs_err *e)
 {
 	struct cs_case *k = NULL;
-	enum cs_rc rc = CS_E_CONFLICT;
+	enum cs_rc rc;
 
+	rc = cs_admission_take(c->admission, who->principal, cs_clock_mono(), &a->retry_after, e);
+	if (rc != CS_OK)
+		return rc;
+	rc = CS_E_CONFLICT;
 	for (int i = 0; rc == CS_E_CONFLICT && i < CS_RETRIES; i++) {
 		rc = cs_case_open(c, who, id, &k, e);
 		if (rc != CS_OK)

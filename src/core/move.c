@@ -40,6 +40,18 @@ static const char *cut_reason(const char *reason, char out[static CS_REASON_MAX 
 	return out;
 }
 
+enum cs_rc cs_core_change(struct cs_core *c, struct cs_store *s, int64_t num,
+			  const struct cs_request_change *change, struct cs_err *e)
+{
+	enum cs_rc rc;
+
+	assert(change->from == change->to || cs_state_may_move(change->from, change->to));
+	rc = cs_store_request_change(s, num, change, e);
+	if (rc == CS_OK)
+		c->changed = change->new_revision;
+	return rc;
+}
+
 enum cs_rc cs_core_move(struct cs_core *c, struct cs_store *s, const struct cs_move *m,
 			int64_t *seqp, struct cs_err *e)
 {
@@ -56,15 +68,13 @@ enum cs_rc cs_core_move(struct cs_core *c, struct cs_store *s, const struct cs_m
 	};
 	enum cs_rc rc;
 
-	assert(m->from == m->to || cs_state_may_move(m->from, m->to));
-	rc = cs_store_request_change(s, m->num, &change, e);
+	rc = cs_core_change(c, s, m->num, &change, e);
 	if (rc == CS_OK)
 		rc = cs_core_note(c, s, m->kind, m->actor, m->id, m->detail, e);
 	if (rc == CS_OK && cs_state_is_final(m->to) && m->to != CS_ST_SIGNED)
 		rc = cs_store_signatures_drop(s, m->num, e);
 	if (rc != CS_OK)
 		return rc;
-	c->changed = seq;
 	if (seqp)
 		*seqp = seq;
 	return CS_OK;

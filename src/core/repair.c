@@ -100,7 +100,7 @@ static enum cs_rc repair_one(struct cs_core *c, struct cs_store *s, const char *
 		rc = fail(c, s, k, e);
 	} else if (rc == CS_OK) {
 		back.new_revision = cs_store_next_seq(s) - 1;
-		rc = cs_store_request_change(s, k->row.num, &back, e);
+		rc = cs_core_change(c, s, k->row.num, &back, e);
 	}
 	cs_case_free(k);
 	return rc;

@@ -192,7 +192,7 @@ enum cs_rc cs_attempt_begin(struct cs_attempt *a, struct cs_store *s, struct cs_
 
 	rc = cs_core_may_use(a->core, a->k, e);
 	if (rc == CS_OK)
-		rc = cs_store_request_change(s, a->k->row.num, &change, e);
+		rc = cs_core_change(a->core, s, a->k->row.num, &change, e);
 	cs_buf_init(&detail, 4096);
 	for (size_t i = 0; rc == CS_OK && i < a->k->doc.count; i++)
 		if (a->jobs[i].planned)
@@ -201,7 +201,6 @@ enum cs_rc cs_attempt_begin(struct cs_attempt *a, struct cs_store *s, struct cs_
 	if (rc == CS_OK) {
 		a->revision = change.new_revision;
 		a->k->row.state = CS_ST_SIGNING;
-		a->core->changed = a->revision;
 	}
 	return rc;
 }
@@ -291,8 +290,7 @@ static enum cs_rc move_back(struct cs_attempt *a, struct cs_store *s, struct cs_
 		.next_attempt = cs_clock_now() + (delay < BACKOFF_MAX ? delay : BACKOFF_MAX),
 	};
 
-	a->core->changed = change.new_revision;
-	return cs_store_request_change(s, a->k->row.num, &change, e);
+	return cs_core_change(a->core, s, a->k->row.num, &change, e);
 }
 
 /** The attempt is over: the artifacts' states decide what the request becomes. */
