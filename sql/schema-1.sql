@@ -42,8 +42,9 @@ CREATE TABLE request (
 	comment         TEXT NOT NULL DEFAULT ''         -- erasable; the document has its hash
 ) STRICT;
 
+-- Not "state IN (...)", for which SQLite fills a temporary table at every insert and every change.
 CREATE INDEX request_live ON request (principal, expires)
-	WHERE state IN ('pending', 'approved', 'signing');
+	WHERE (state = 'pending' OR state = 'approved' OR state = 'signing');
 CREATE INDEX request_due ON request (next_attempt) WHERE next_attempt IS NOT NULL;
 CREATE INDEX request_equal ON request (equality, principal);
 CREATE INDEX request_owner ON request (principal, num);

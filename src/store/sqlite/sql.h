@@ -15,7 +15,7 @@
  * by the words of its definition, SQLite reads all there ever were. */
 #define SQ_LIVE                            \
 	"request INDEXED BY request_live " \
-	"WHERE state IN ('pending', 'approved', 'signing')"
+	"WHERE (state = 'pending' OR state = 'approved' OR state = 'signing')"
 
 /* R: every connection, W: the writing one */
 #define SQ_STATEMENTS(R, W)                                                                        \
@@ -57,7 +57,8 @@
 	R(REQUEST_OPEN, "SELECT count(*) FROM " SQ_LIVE " AND principal = ?1")                     \
 	R(REQUEST_EQUAL,                                                                           \
 	  "SELECT id FROM request WHERE equality = ?1 AND principal = ?2 AND created > ?3 "        \
-	  "AND state IN ('pending', 'approved', 'signing', 'signed') ORDER BY num DESC LIMIT 1")   \
+	  "AND (state = 'pending' OR state = 'approved' OR state = 'signing' "                     \
+	  "OR state = 'signed') ORDER BY num DESC LIMIT 1")                                        \
 	W(ARTIFACT_INSERT, "INSERT INTO artifact (request, idx, state) VALUES (?1, ?2, ?3)")       \
 	R(ARTIFACT_LIST, "SELECT idx, state, attempts, unknowns FROM artifact WHERE request = ?1") \
 	W(ARTIFACT_MOVE,                                                                           \
