@@ -263,6 +263,10 @@ static enum cs_rc consider(struct cs_cli *cli, const struct cs_document *doc, st
 {
 	enum cs_rc rc;
 
+	if (cli->args.json && !cli->args.yes)
+		return cs_cli_usage(cli, e,
+				    "--json does not show the request that would be signed: look "
+				    "at it first, then say --yes, too");
 	if (!cli->args.json)
 		cs_document_show(doc, cs_clock_now());
 	d->request_sha256 = doc->sha256;

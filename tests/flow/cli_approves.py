@@ -80,6 +80,12 @@ class Approves(unittest.TestCase):
         self.assertEqual(status, cli.OK, shown)
         self.assertEqual(len(self.decisions()), 1)
 
+    def test_nobody_is_asked_about_what_was_not_shown(self):
+        status, shown = self.approver.on_terminal("approve", "--json", "--image", self.image, self.request, answer="y\n")
+        self.assertEqual(status, cli.USAGE, shown)
+        self.assertIn("--yes", shown)
+        self.assertEqual(self.decisions(), [])
+
     def test_withdraw_and_approve_again(self):
         self.decide(cli.OK, "--no-image", "--yes")
         self.decide(cli.OK, "--yes", command="withdraw")
