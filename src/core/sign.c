@@ -255,6 +255,7 @@ static enum cs_rc move_signed(struct cs_attempt *a, struct cs_store *s, struct c
 	m->kind = CS_EV_REQUEST_SIGNED;
 	m->detail = &detail;
 	rc = cs_core_move(a->core, s, m, &a->signed_seq, e);
+	m->detail = NULL;
 	cs_buf_done(&detail);
 	return rc;
 }
@@ -272,6 +273,7 @@ static enum cs_rc move_failed(struct cs_attempt *a, struct cs_store *s, struct c
 	m->reason = reason;
 	m->detail = &detail;
 	rc = cs_core_move(a->core, s, m, NULL, e);
+	m->detail = NULL;
 	cs_buf_done(&detail);
 	return rc;
 }
