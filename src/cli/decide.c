@@ -258,7 +258,8 @@ static const struct {
 };
 
 /** Show, compare, check the log, ask. Fills what the decision says about them. */
-static enum cs_rc consider(struct cs_cli *cli, const struct cs_document *doc, struct cs_decision *d,
+static enum cs_rc consider(struct cs_cli *cli, const struct cs_document *doc,
+			   const struct countersign_request *view, struct cs_decision *d,
 			   struct cs_err *e)
 {
 	enum cs_rc rc;
@@ -268,7 +269,7 @@ static enum cs_rc consider(struct cs_cli *cli, const struct cs_document *doc, st
 				    "--json does not show the request that would be signed: look "
 				    "at it first, then say --yes, too");
 	if (!cli->args.json)
-		cs_document_show(doc, cs_clock_now());
+		cs_document_show(doc, view, cs_clock_now());
 	d->request_sha256 = doc->sha256;
 	rc = check_images(cli, doc->request, d, e);
 	rc = rc ? rc : cs_heads_check(cli, &d->log, e);
@@ -329,8 +330,10 @@ static enum cs_rc decide(struct cs_cli *cli, enum cs_verdict_kind verdict, struc
 	d->verdict = verdict;
 	rc = cs_remote_id(cli, &id, e);
 	rc = rc ? rc : cs_document_fetch(cli, id, &doc, e);
-	rc = rc ? rc : consider(cli, &doc, d, e);
+	rc = rc ? rc : cs_remote_check(cli, countersign_get(cli->client, id, &r, &err), &err, e);
+	rc = rc ? rc : consider(cli, &doc, &r, d, e);
 	rc = rc ? rc : sign_and_send(cli, id, d, e);
+	countersign_request_done(&r);
 	rc = rc ? rc : cs_remote_check(cli, countersign_get(cli->client, id, &r, &err), &err, e);
 	if (!rc) {
 		if (!cli->args.json)

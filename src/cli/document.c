@@ -103,7 +103,23 @@ static void show_lifetime(const struct cs_request *r, int64_t now)
 		     r->expires > now ? left : "past");
 }
 
-void cs_document_show(const struct cs_document *d, int64_t now)
+/** The comment is beside the document, which holds its hash only, so that it can be erased. */
+static void show_comment(const struct cs_document *d, const struct countersign_request *r)
+{
+	json_t *view = json_loads(r->json, 0, NULL);
+	const char *comment = cs_remote_str(view, "comment");
+	struct cs_sha256 hash = cs_sha256(cs_bytes_of(comment));
+
+	if (comment[0] && d->request->has_comment &&
+	    cs_sha256_equal(&hash, &d->request->comment_sha256))
+		cs_term_row(stdout, "comment", comment);
+	else if (comment[0] || d->request->has_comment)
+		cs_term_row(stdout, "comment", "(erased, or not the one of the document)");
+	json_decref(view);
+}
+
+void cs_document_show(const struct cs_document *d, const struct countersign_request *view,
+		      int64_t now)
 {
 	const struct cs_request *r = d->request;
 	char hex[CS_SHA256_HEX];
@@ -126,6 +142,7 @@ void cs_document_show(const struct cs_document *d, int64_t now)
 	cs_term_row(stdout, "repository", r->build.repository);
 	cs_term_row(stdout, "commit", r->build.commit);
 	cs_term_row(stdout, "pipeline", r->build.pipeline);
+	show_comment(d, view);
 	cs_term_rowf(stdout, "policy version", "%lld", (long long)r->policy_version);
 	cs_sha256_hex(&d->sha256, hex);
 	cs_term_row(stdout, "document", hex);

@@ -23,8 +23,14 @@ enum cs_rc cs_document_fetch(struct cs_cli *cli, const char *id, struct cs_docum
 			     struct cs_err *e) CS_MUST_CHECK;
 void cs_document_done(struct cs_document *d);
 
-/** Print it in words, without control characters. */
-void cs_document_show(const struct cs_document *d, int64_t now);
+/**
+ * Print it in words, without control characters.
+ *
+ * @param view  the server's view of the request, for the comment: shown when its hash is the
+ * document's
+ */
+void cs_document_show(const struct cs_document *d, const struct countersign_request *view,
+		      int64_t now);
 
 /**
  * Is the signature of artifact `index` one that this document asks for, under this key?

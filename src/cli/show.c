@@ -35,21 +35,6 @@ static void show_decisions(const json_t *decisions)
 	}
 }
 
-/** The comment of the request is beside the document, which holds its hash only. */
-static void show_comment(const struct countersign_request *r, const struct cs_document *d)
-{
-	json_t *view = json_loads(r->json, 0, NULL);
-	const char *comment = cs_remote_str(view, "comment");
-	struct cs_sha256 hash = cs_sha256(cs_bytes_of(comment));
-
-	if (comment[0] && d->request->has_comment &&
-	    cs_sha256_equal(&hash, &d->request->comment_sha256))
-		cs_term_row(stdout, "comment", comment);
-	else if (comment[0] || d->request->has_comment)
-		cs_term_row(stdout, "comment", "(erased, or not the one of the document)");
-	json_decref(view);
-}
-
 enum cs_rc cs_cmd_show(struct cs_cli *cli, struct cs_err *e)
 {
 	struct countersign_request r = { 0 };
@@ -76,9 +61,8 @@ enum cs_rc cs_cmd_show(struct cs_cli *cli, struct cs_err *e)
 		cs_follow_print(cli, &r);
 		goto out;
 	}
-	cs_document_show(&d, cs_clock_now());
+	cs_document_show(&d, &r, cs_clock_now());
 	printf("\n");
-	show_comment(&r, &d);
 	cs_follow_print(cli, &r);
 	show_decisions(json_object_get(decisions, "decisions"));
 out:

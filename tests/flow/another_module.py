@@ -35,6 +35,7 @@ class Tpm(softhsm.Token):
         for name in ("tpm", "tokens"):
             (self.directory / name).mkdir(parents=True)
         self.pin_file.write_text(softhsm.PIN + "\n")
+        self.pin_file.chmod(0o600)
         self.tpm = subprocess.Popen(
             ["swtpm", "socket", "--tpm2", "--tpmstate", f"dir={self.directory}/tpm",
              "--server", f"type=tcp,port={self.port},bindaddr=127.0.0.1,disconnect",

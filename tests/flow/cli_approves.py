@@ -45,7 +45,7 @@ class Approves(unittest.TestCase):
 
     def test_she_sees_what_she_signs(self):
         done = self.decide(cli.OK, "--image", self.image, "--comment", "fine", "--yes")
-        for row in ("product:          thing", "requested by:     ci", "app.bin is artifact app.bin",
+        for row in ("product:          thing", "comment:          please", "requested by:     ci", "app.bin is artifact app.bin",
                     "approved, decision number 1 of yours"):
             self.assertIn(row, done.out)
         payload = self.payload()
@@ -349,6 +349,9 @@ class TokenKeys(unittest.TestCase):
     def test_a_wrong_pin_is_tried_once(self):
         wrong = self.token.directory / "wrong-pin"
         wrong.write_text("0000\n")
+        open_to_all = self.approve("approver1", "object=approval", self.submit("pin"), pin=wrong)
+        self.assertIn("everybody may use it", open_to_all.err)
+        wrong.chmod(0o600)
         done = self.approve("approver1", "object=approval", self.submit("pin"), pin=wrong)
         self.assertEqual(done.status, cli.REFUSED, done.err)
         self.assertIn("refused the PIN", done.err)
