@@ -79,9 +79,8 @@ static bool set_serial(X509 *cert)
 
 static bool add_extensions(X509 *cert, X509 *issuer, enum kind kind)
 {
-	X509V3_CTX ctx;
+	X509V3_CTX ctx = { 0 }; /* no database of names */
 
-	X509V3_set_ctx_nodb(&ctx);
 	X509V3_set_ctx(&ctx, issuer, cert, NULL, NULL, 0);
 	for (size_t i = 0; i < sizeof(extensions) / sizeof(extensions[0]); i++) {
 		const char *value = extensions[i].values[kind];
@@ -160,11 +159,10 @@ static enum cs_rc write_pair(const struct cs_init *in, const char *name, const s
 static bool fill_crl(X509_CRL *crl, const struct authority *ca, ASN1_TIME *last, ASN1_TIME *next)
 {
 	ASN1_INTEGER *number = ASN1_INTEGER_new();
-	X509V3_CTX ctx;
+	X509V3_CTX ctx = { 0 };
 	X509_EXTENSION *akid;
 	bool ok;
 
-	X509V3_set_ctx_nodb(&ctx);
 	X509V3_set_ctx(&ctx, ca->cert, NULL, NULL, crl, 0);
 	akid = X509V3_EXT_conf_nid(NULL, &ctx, NID_authority_key_identifier, "keyid:always");
 	ok = number && akid && ASN1_INTEGER_set(number, 1) == 1 &&

@@ -130,7 +130,7 @@ static enum cs_rc save(struct cs_cli *cli, const struct cs_document *d, size_t i
 	uint8_t *sig = malloc(COUNTERSIGN_SIGNATURE_MAX);
 	struct countersign_error err;
 	const char *pem;
-	size_t len;
+	size_t len = 0;
 	enum cs_rc rc;
 
 	if (!sig)

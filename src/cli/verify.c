@@ -134,7 +134,7 @@ enum cs_rc cs_cmd_verify(struct cs_cli *cli, struct cs_err *e)
 	struct cs_digest digest;
 	struct cs_buf sig;
 	char *path = NULL;
-	int64_t size;
+	int64_t size = 0;
 	enum cs_rc rc;
 
 	cs_buf_init(&sig, CS_SIG_MAX);
