@@ -33,8 +33,9 @@ STRINGS = {
     "state": "denied|pending|approved|signing|signed|rejected|expired|cancelled|failed",
     "time": "[2-9][0-9]{3}(-[0-9]{2}){2}T([01][0-9]|2[0-3])(:[0-5][0-9]){2}[.][0-9]{6}Z"}
 MOST = 2**53 - 1
-INTEGERS = {"int": (-MOST, MOST), "size": (0, MOST), "count": (1, MOST), "artifact": (0, 15), "one": (1, 1)}
-# what a name stands for: members and their types; "x?" may be absent, [x] is a list; names with a dot are kinds
+INTEGERS = {"int": (-MOST, MOST), "size": (0, MOST), "count": (1, MOST), "few": (1, 16), "artifact": (0, 15),
+            "one": (1, 1)}
+# what a name stands for: members and their types; "x?" may be absent, [x] is a list, +x 1 to 16, {x} an ordered set
 SHAPES = """
 event: actor actor, detail object, kind name, prev hash, request id, seq count, time time, type name, v one
 log.created: instance name
@@ -51,7 +52,7 @@ request.decision: envelope bytes, person name, state state
 request.rejudged: reason text, state state
 request.cancelled: reason text
 request.expired:
-request.signed: signatures [bytes]
+request.signed: signatures +bytes
 request.failed: reason text
 sign.intent: artifact artifact, attempt count, spki_sha256 hash, tbs_sha256 hash, token name
 sign.done: artifact artifact, attempt count, raw_sha256 hash, signature_sha256 hash
@@ -64,27 +65,27 @@ signer.selftest: failed size, keys size, ok bool, token name
 clock.jump: jump_us int
 disk.low: free_bytes size, watermark_bytes size
 disk.back: free_bytes size, watermark_bytes size
-request: artifacts [artifacts], build? build, comment_sha256? hash, created time, environment env, expires time, \
-id uuid, instance name, policy cited, quorum [line], release? release, requester requester, type name, v one
+request: artifacts +artifacts, build? build, comment_sha256? hash, created time, environment env, expires time, \
+id uuid, instance name, policy cited, quorum {line}, release? release, requester requester, type name, v one
 artifacts: digest digest, format name, key key, name name, size count
 digest: algorithm hashname, value hex
 key: algorithm name, hash hashname, name name, spki_sha256 hash
-build: commit? text, pipeline? text, repository? text
+build: commit? words, pipeline? words, repository? words
 cited: digest hash, version count
-line: count count, group name
-release: component? text, product? text, security_version? size, version? text
-requester: method method, persons [name], principal name
-decision: comment_sha256? hash, decision verdict, images_checked [name], log log, n count, request_sha256 hash, \
+line: count few, group name
+release: component? words, product? words, security_version? size, version? words
+requester: method method, persons {name}, principal name
+decision: comment_sha256? hash, decision verdict, images_checked {name}, log log, n few, request_sha256 hash, \
 time time, type name, v one
 log: head hash, id hash, size count
-envelope: payload bytes, payloadType name, signatures [signature]
+envelope: payload bytes, payloadType name, signatures +signature
 signature: keyid hash, sig bytes
 enrolment: instance name, person name, spki_sha256 hash, time time, type name, v one
-policy: approvers [approver], instance name, keys [policykey], tokens [token], type name, v one, version count
+policy: approvers {approver}, instance name, keys {policykey}, tokens {token}, type name, v one, version count
 approver: group name, keys [approvalkey], person name
 approvalkey: algorithm name, enrolment bytes, spki bytes
 policykey: algorithm name, cka_id hex, disabled bool, environment env, format name, hash hashname, imported bool, \
-max_wait count, name name, not_after? time, not_before? time, quorum [line], spki bytes, token name
+max_wait count, name name, not_after? time, not_before? time, quorum {line}, spki bytes, token name
 token: environment env, label text, name name, serial name, software_token bool
 """
 SHAPES = {name: [member.split() for member in members.split(",") if member.strip()] for name, members in
@@ -118,14 +119,23 @@ def is_date(text):
         return False
 
 
+def is_set(values):
+    """Ascending by what names them, and nothing twice."""
+    names = [v if isinstance(v, str) else v.get("person") or v.get("name") or v["group"] for v in values]
+    return names == sorted(set(names))
+
+
 def fits(value, kind):
     if kind in SHAPES:
         known = {name.rstrip("?"): of for name, of in SHAPES[kind]}
         return (isinstance(value, dict) and value.keys() <= known.keys() and
                 value.keys() >= {name for name, _ in SHAPES[kind] if name[-1] != "?"} and
                 all(fits(v, known[name]) for name, v in value.items()))
-    if kind[0] == "[":
-        return isinstance(value, list) and all(fits(v, kind[1:-1]) for v in value)
+    if kind[0] in "[{+":
+        good = isinstance(value, list) and all(fits(v, kind.strip("[{+}]")) for v in value)
+        return good and (kind[0] != "{" or is_set(value)) and (kind[0] != "+" or 0 < len(value) <= 16)
+    if kind == "words":
+        return value != "" and fits(value, "text")
     if kind in STRINGS:
         return (isinstance(value, str) and re.fullmatch(STRINGS[kind], value) is not None and
                 (kind != "time" or is_date(value[:10])))
@@ -143,8 +153,11 @@ def parse(data, kind, rule):
         raise Broken(rule)
     need(rule, same, fits(value, kind))
     need(rule, value.get("type", TYPE % kind) == TYPE % kind)
-    digests = [a["digest"] for a in value["artifacts"]] if kind == "request" else []
-    need(rule, all(len(d["value"]) == 2 * HASHES[d["algorithm"]].digest_size for d in digests))
+    if kind == "request":
+        names, digests = {a["name"] for a in value["artifacts"]}, [a["digest"] for a in value["artifacts"]]
+        need(rule, len(names) == len(digests), value["requester"]["persons"])
+        need(rule, value.get("build") != {}, value.get("release") != {})
+        need(rule, all(len(d["value"]) == 2 * HASHES[d["algorithm"]].digest_size for d in digests))
     return value
 
 
