@@ -16,9 +16,9 @@ struct cs_slot {
 	int64_t attempt; /* the last one; 0 = none yet */
 	bool open;       /* that attempt has no outcome yet */
 	bool done;
-	bool unknown;      /* an attempt ended as sign.unknown */
-	bool spent;        /* so did, or reached the token, the one more that it had after that */
-	int64_t start;     /* daemon starts before the open intent */
+	bool unknown;  /* an attempt ended as sign.unknown */
+	bool spent;    /* and the one more that it had then ended so too, or reached the token */
+	int64_t start; /* daemon starts before the open intent */
 	int64_t opened_at; /* time of the last intent */
 	char token[CS_NAME_MAX + 1];
 	struct cs_sha256 raw, signature; /* when done */
@@ -46,9 +46,8 @@ struct cs_audit_verifier {
 	const char *rule; /* of the error that a check returns */
 
 	struct cs_sha256 *hashes; /* owned; of events 1..lines */
-	size_t hash_cap;
-	int64_t lines, time; /* time of the last event */
-	bool running;        /* between a start and a stop */
+	int64_t lines, time;      /* time of the last event */
+	bool running;             /* between a start and a stop */
 	int64_t starts;
 	char instance[CS_NAME_MAX + 1];
 
