@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Canonical JSON: RFC 8785 restricted to objects with ASCII keys, arrays, strings, booleans and
- * integers |n| < 2^53. What is hashed or signed is written by cs_jw and, on input, re-serialised
- * and compared. No reals, no null.
+ * integers |n| < 2^53. What is hashed or signed is written by cs_jw; on input it is taken in
+ * exactly that form. No reals, no null.
  */
 #ifndef CS_BASE_JCS_H
 #define CS_BASE_JCS_H
