@@ -67,6 +67,11 @@ enum cs_rc cs_json_parse(struct cs_bytes in, size_t max, const char *what, json_
 			       max);
 	if (in.len == 0)
 		return CS_FAIL(e, CS_E_INVALID, "%s: empty; a JSON object is needed", what);
+	root = cs_json_plain(in);
+	if (root) {
+		*rootp = root;
+		return CS_OK;
+	}
 	if (is_too_deep(in))
 		return CS_FAIL(e, CS_E_INVALID, "%s: JSON nests deeper than %d levels", what,
 			       CS_JCS_DEPTH_MAX);

@@ -22,6 +22,13 @@
 enum cs_rc cs_json_parse(struct cs_bytes in, size_t max, const char *what, json_t **rootp,
 			 struct cs_err *e) CS_MUST_CHECK;
 
+/**
+ * Read a JSON object that is plain: canonical, in ASCII without escapes, its integers of at most 15
+ * digits. NULL when it is not, or without memory, and no verdict then: the caller asks
+ * cs_json_parse. The caller owns a reference.
+ */
+json_t *cs_json_plain(struct cs_bytes in);
+
 enum cs_json_kind { CS_JSON_STR, CS_JSON_INT, CS_JSON_BOOL, CS_JSON_OBJECT, CS_JSON_ARRAY };
 
 /** What a string may hold. */

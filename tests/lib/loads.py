@@ -28,11 +28,12 @@ class Load:
 
     def __init__(self, instance, key, connections, seconds, rate=None, warmup_ms=WARMUP_MS):
         body = instance.directory / f"{key}.body"
-        body.write_text(json.dumps({
+        body.write_text(json.dumps({  # as the command line writes it
             "artifacts": [{"name": "app", "key": key, "size": 1048576,
                            "digest": {"algorithm": "sha256", "value": "@DIGEST@"}}],
             "build": {"commit": "0" * 40, "pipeline": "build/1234", "repository": "git.example.com/firmware"},
-            "release": {"component": "app", "product": "thermostat", "security_version": 7, "version": "1.4.2"}}))
+            "release": {"component": "app", "product": "thermostat", "security_version": 7, "version": "1.4.2"}},
+            sort_keys=True, separators=(",", ":")))
         options = {"--port": instance.port, "--ca": instance.ca_file, "--certificate": instance.directory / "ci.pem",
                    "--key": instance.directory / "ci.key", "--body": body, "--connections": connections,
                    "--milliseconds": int(seconds * 1000), "--warmup": warmup_ms}
