@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "signer-main/bench.h"
+#include "signer-main/harden.h"
 #include "signer-main/parent.h"
 #include "signer-main/tool.h"
 
@@ -67,6 +68,10 @@ int main(int argc, char **argv)
 	struct cs_options options;
 	struct cs_err e = { 0 };
 
+	if (cs_harden(&e) != CS_OK) {
+		fprintf(stderr, "countersign-signer: %s\n", e.msg);
+		return CS_EXIT_FAILED;
+	}
 	if (cs_options_parse(argc, argv, &options, &e) != CS_OK) {
 		fprintf(stderr, "countersign-signer: %s\n", e.msg);
 		return CS_EXIT_USAGE;

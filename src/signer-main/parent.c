@@ -60,21 +60,6 @@ struct parent {
 	struct slot slots[CHILDREN_MAX];
 };
 
-static enum cs_rc harden(struct cs_err *e)
-{
-	const struct sigaction ignore = { .sa_handler = SIG_IGN };
-	const struct rlimit none = { 0, 0 };
-
-	umask(077);
-	/* a full quota and a peer that left are errors of the call, here and in the children */
-	sigaction(SIGXFSZ, &ignore, NULL);
-	sigaction(SIGPIPE, &ignore, NULL);
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(PR_SET_DUMPABLE, 0) != 0 ||
-	    setrlimit(RLIMIT_CORE, &none) != 0)
-		return CS_FAIL(e, CS_E_INTERNAL, "hardening of the process: %s", strerror(errno));
-	return CS_OK;
-}
-
 /* One signer per state directory: two would overwrite each other's marker and journals. */
 static enum cs_rc lock_state(struct parent *p, struct cs_err *e)
 {
@@ -465,9 +450,7 @@ static enum cs_rc set_up(struct parent *p, struct cs_err *e)
 {
 	enum cs_rc rc;
 
-	rc = harden(e);
-	if (rc == CS_OK)
-		rc = lock_state(p, e);
+	rc = lock_state(p, e);
 	if (rc == CS_OK)
 		rc = cs_accepted_load(p->o, &p->accepted, e);
 	if (rc == CS_OK)
