@@ -172,10 +172,11 @@ enum cs_rc cs_p11_sign(struct cs_p11 *p, struct cs_p11_key *k, enum cs_scheme sc
 	uint8_t *out;
 	CK_RV rv;
 
-	*rvp = "CKR_OK";
+	*rvp = "CKR_MECHANISM_INVALID";
 	*reachedp = false;
 	if (!set_mechanism(scheme, hash, &mechanism, &pss))
 		return CS_FAIL(e, CS_E_INVALID, "no mechanism for this scheme and hash");
+	*rvp = "CKR_HOST_MEMORY";
 	cs_buf_reset(raw);
 	out = cs_buf_extend(raw, len);
 	if (!out)
