@@ -40,6 +40,7 @@ static struct cs_core *core_new(const struct cs_core_config *config,
 	c->database = strdup(config->database);
 	c->version = strdup(config->version);
 	c->disk_watermark = config->disk_watermark;
+	c->inline_max = (int)(config->readers - config->readers / 8);
 	c->policy = cs_policy_ref(files->policy);
 	c->access = cs_access_ref(files->access);
 	c->start_now = cs_clock_now();
@@ -163,5 +164,9 @@ enum cs_rc cs_core_reload(struct cs_core *c, const struct cs_core_policy *files,
 		.committed = reload_committed,
 	};
 
-	return cs_writer_submit(c, &cmd, e);
+	enum cs_rc rc = cs_writer_submit(c, &cmd, e);
+
+	if (rc == CS_OK)
+		cs_waits_notify_all(c);
+	return rc;
 }

@@ -82,6 +82,8 @@ struct cs_waits {
 void cs_waits_init(struct cs_waits *w);
 /** Wake those who wait for this request. Any thread. */
 void cs_waits_notify(struct cs_core *c, const char *id);
+/** Wake everybody: a reload may have changed any request. */
+void cs_waits_notify_all(struct cs_core *c);
 /** Wake those whose time is over, and those who wait for anything when something changed. The
  * timer's thread. */
 void cs_waits_tick(struct cs_core *c, int64_t now_mono);
@@ -171,6 +173,8 @@ struct cs_core {
 	struct cs_signer_seen seen[CS_TOKENS_MAX];
 	struct cs_attempt *running; /* every attempt from its plan to its end */
 
+	int inline_max; /* POSTs that may wait for their signatures; the other workers stay free */
+	atomic_int inline_posts;
 	atomic_bool stopping;
 	atomic_bool draining;
 	atomic_bool log_broken; /* the last commit failed; cleared by the next that succeeds */

@@ -16,6 +16,7 @@ struct submit {
 	struct cs_sha256 fingerprint, equality;
 	struct cs_verdict verdict;
 	int64_t now;
+	bool waits;                 /* for the signatures, on its own worker */
 	struct cs_case *k;          /* the new request; borrowed */
 	struct cs_attempt *attempt; /* when it is approved at once */
 	char replay[CS_UUID_TEXT];  /* "" = a new request */
@@ -165,7 +166,9 @@ static enum cs_rc try_submit(struct cs_core *c, struct submit *x,
 	if (x->verdict.judgement == CS_JUDGE_DENY)
 		return cs_writer_run(c, submit_run, x, e);
 	rc = prepare(x, submission, e);
-	if (rc == CS_OK && x->verdict.judgement == CS_JUDGE_APPROVED) {
+	if (rc == CS_OK && x->verdict.judgement == CS_JUDGE_APPROVED && !x->waits)
+		x->k->row.next_attempt = x->now;
+	if (rc == CS_OK && x->verdict.judgement == CS_JUDGE_APPROVED && x->waits) {
 		struct cs_case *k = x->k;
 
 		x->k = NULL; /* the attempt owns it from here */
@@ -199,6 +202,8 @@ static enum cs_rc answer(struct cs_core *c, struct submit *x, struct cs_answer *
 	}
 	if (x->attempt)
 		cs_attempt_run(x->attempt);
+	else if (x->k->row.state == CS_ST_APPROVED)
+		cs_core_schedule(c, x->k->row.id);
 	if (x->k->row.state == CS_ST_SIGNED)
 		return cs_view_case(x->k, x->who, a, e);
 	return cs_view_answer(c, x->who, x->k->row.id, a, e);
@@ -221,6 +226,8 @@ enum cs_rc cs_core_submit(struct cs_core *c, const struct cs_caller *who,
 		rc = cs_submission_equality(submission, &x.equality, e);
 	if (rc != CS_OK)
 		return rc;
+	/* a token that hangs must not take every worker: beyond a share nobody waits for it */
+	x.waits = atomic_fetch_add(&c->inline_posts, 1) < c->inline_max;
 	for (int i = 0; i < CS_RETRIES; i++) {
 		x.now = cs_clock_now();
 		rc = try_submit(c, &x, submission, e);
@@ -230,6 +237,7 @@ enum cs_rc cs_core_submit(struct cs_core *c, const struct cs_caller *who,
 	}
 	if (rc == CS_OK)
 		rc = answer(c, &x, a, e);
+	atomic_fetch_sub(&c->inline_posts, 1);
 	submit_done(&x);
 	return rc;
 }

@@ -23,6 +23,21 @@ int64_t cs_core_expiry_now(const struct cs_core *c)
 	return wall > mono ? wall : mono;
 }
 
+static enum cs_rc expire_one(struct cs_core *c, const char *id, struct cs_err *e)
+{
+	struct cs_case *k = cs_case_new(c);
+	enum cs_rc rc;
+
+	if (!k)
+		return CS_FAIL(e, CS_E_NOMEM, "request %s", id);
+	rc = cs_case_read(c, k, id, e);
+	if (rc == CS_OK && (k->row.state == CS_ST_PENDING || k->row.state == CS_ST_APPROVED))
+		rc = cs_core_end(c, &k->row, CS_ST_EXPIRED, CS_EV_REQUEST_EXPIRED, "daemon", "", e);
+	cs_case_free(k);
+	return rc;
+}
+
+/** What cannot be expired is told and does not keep the others alive. */
 static void expire(struct cs_core *c)
 {
 	char ids[BATCH][CS_UUID_TEXT];
@@ -33,16 +48,12 @@ static void expire(struct cs_core *c)
 
 	cs_reader_put(c, s);
 	for (size_t i = 0; rc == CS_OK && i < count; i++) {
-		struct cs_case *k = cs_case_new(c);
+		struct cs_err why = { 0 };
+		enum cs_rc one = expire_one(c, ids[i], &why);
 
-		rc = k ? cs_case_read(c, k, ids[i], &e) : CS_E_NOMEM;
-		if (rc == CS_OK &&
-		    (k->row.state == CS_ST_PENDING || k->row.state == CS_ST_APPROVED))
-			rc = cs_core_end(c, &k->row, CS_ST_EXPIRED, CS_EV_REQUEST_EXPIRED, "daemon",
-					 "", &e);
-		cs_case_free(k);
-		if (rc == CS_E_CONFLICT)
-			rc = CS_OK; /* decided or signed in between; the next tick looks again */
+		/* a conflict: decided or signed in between; the next tick looks again */
+		if (one != CS_OK && one != CS_E_CONFLICT)
+			cs_log(CS_LOG_ERROR, "expiry", "request %s: %s", ids[i], why.msg);
 	}
 	if (rc != CS_OK)
 		cs_log(CS_LOG_ERROR, "expiry", "%s", e.msg);

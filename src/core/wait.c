@@ -85,6 +85,11 @@ static bool any(const struct cs_waiter *x, const void *arg)
 	return true;
 }
 
+void cs_waits_notify_all(struct cs_core *c)
+{
+	wake(&c->waits, any, NULL);
+}
+
 void cs_waits_close(struct cs_core *c)
 {
 	pthread_mutex_lock(&c->waits.lock);

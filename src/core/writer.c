@@ -37,7 +37,15 @@ static enum cs_rc run_one(struct cs_writer *w, struct cs_command *cmd, struct cs
 	cmd->rc = cmd->run(w->core, w->store, cmd->arg, &cmd->err);
 	if (cmd->rc != CS_OK)
 		w->core->changed = changed;
-	return cmd->rc == CS_OK ? cs_store_release(w->store, e) : cs_store_revert(w->store, e);
+	if (cmd->rc == CS_OK)
+		return cs_store_release(w->store, e);
+	rc = cs_store_revert(w->store, e);
+	if (rc != CS_OK && cmd->rc == CS_E_NO_SPACE) {
+		*e = cmd->err; /* SQLite undid the whole batch by itself: a full disk, nothing worse
+				*/
+		rc = CS_E_NO_SPACE;
+	}
+	return rc;
 }
 
 static enum cs_rc run_batch(struct cs_writer *w, void *const *batch, size_t count, struct cs_err *e)

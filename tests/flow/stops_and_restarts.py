@@ -103,6 +103,24 @@ class Stops(unittest.TestCase):
         self.assertTrue([line for line in lines if b'"kind":"sign.unknown"' in line])
         self.assertEqual(self.it.verify(lines, head)[0], 0)
 
+    def test_a_hung_token_leaves_workers_for_others(self):
+        self.it.end()
+        self.it = Instance(shim=True, config={"workers": 8})
+        self.addCleanup(self.it.end)
+        self.it.signers["dev"].rules("C_Sign hang 60000")
+        replies = []
+        threads = [threading.Thread(target=lambda n=n: replies.append(self.it.agent.submit("app-dev", b"%d" % n)))
+                   for n in range(20)]
+        for thread in threads:
+            thread.start()
+        time.sleep(0.5)
+        self.assertLess(len(replies), 20, "nobody waits: the test means nothing")
+        self.assertLess(self.it.client("operator1").get("/v1/health").elapsed, 1)
+        for thread in threads:
+            thread.join()
+        self.assertEqual({r.status for r in replies}, {202})
+        self.assertLess(max(r.elapsed for r in replies), 10)
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -150,7 +150,7 @@ START_TEST(values_defaults_and_paths)
 	ck_assert_str_eq(c->database, "/etc/countersign/state/log.db");
 	ck_assert_str_eq(c->signing_policy, "/etc/countersign/signing.yaml");
 	ck_assert_str_eq(c->access, "/etc/countersign/access.yaml");
-	ck_assert_int_eq(c->workers, 64);
+	ck_assert_int_eq(c->workers, 96);
 	ck_assert_int_eq(c->http_threads, 2);
 	ck_assert_int_eq(c->signer_timeout, 4);
 	ck_assert_int_eq(c->body_max, 65536);
