@@ -114,3 +114,13 @@ void cs_queue_close(struct cs_queue *q)
 	pthread_cond_broadcast(&q->not_empty);
 	unlock(q);
 }
+
+size_t cs_queue_len(struct cs_queue *q)
+{
+	size_t n;
+
+	lock(q);
+	n = q->count;
+	unlock(q);
+	return n;
+}

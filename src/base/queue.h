@@ -19,5 +19,6 @@ void *cs_queue_take(struct cs_queue *q);
 /** Take up to max items; blocks for the first only. 0 when closed and empty. */
 size_t cs_queue_take_many(struct cs_queue *q, void **items, size_t max);
 void cs_queue_close(struct cs_queue *q);
+size_t cs_queue_len(struct cs_queue *q);
 
 #endif

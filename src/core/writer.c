@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -15,6 +16,8 @@
 
 #define BATCH_MAX 64
 #define QUEUE_MAX 4096
+#define BACKLOG 8    /* exchanges that wait for a signer */
+#define GATHER_MS 10 /* at most, and only while there is a backlog */
 
 struct cs_writer {
 	struct cs_core *core;
@@ -105,6 +108,27 @@ static void finish_batch(struct cs_writer *w, void *const *batch, size_t count, 
 	}
 }
 
+/** Do many wait for the HSM? */
+static bool has_backlog(const struct cs_core *c)
+{
+	size_t waiting = 0;
+
+	for (size_t i = 0; i < c->signer_count; i++)
+		waiting += cs_signer_waiting(c->signers[i]);
+	return waiting >= BACKLOG;
+}
+
+/** While many wait for the HSM, a commit gains nothing by being early: let more commands come, so
+ * that there are fewer commits, and more of the CPU for the HSM where that is software. */
+static void gather(struct cs_writer *w)
+{
+	for (int ms = 0; ms < GATHER_MS; ms++) {
+		if (cs_queue_len(w->queue) >= BATCH_MAX / 2 || !has_backlog(w->core))
+			return;
+		nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
+	}
+}
+
 /** The next batch: what was queued, up to a command that wants to be alone. 0 = closed and empty.
  */
 static size_t next_batch(struct cs_writer *w, void *const **batchp)
@@ -112,6 +136,7 @@ static size_t next_batch(struct cs_writer *w, void *const **batchp)
 	size_t count = 0;
 
 	if (w->first == w->end) {
+		gather(w);
 		w->first = 0;
 		w->end = cs_queue_take_many(w->queue, w->taken, BATCH_MAX);
 	}

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -36,6 +37,7 @@ struct cs_signer {
 	pthread_cond_t given_back;
 	struct conn *free_list; /* least recently used first */
 	size_t busy;
+	atomic_size_t waiting; /* exchanges without a connection */
 	size_t count;
 	struct conn conns[CONNECTIONS_MAX];
 };
@@ -171,11 +173,13 @@ static struct conn *conn_take(struct cs_signer *s, int64_t deadline)
 {
 	struct conn *c;
 
+	atomic_fetch_add(&s->waiting, 1);
 	pthread_mutex_lock(&s->lock);
 	while (!(c = take_best(s)))
 		if (!wait_free(s, deadline))
 			break;
 	pthread_mutex_unlock(&s->lock);
+	atomic_fetch_sub(&s->waiting, 1);
 	return c;
 }
 
@@ -365,6 +369,11 @@ enum cs_rc cs_signer_sign(struct cs_signer *s, const struct cs_signer_sign *requ
 		conn_close(c);
 	conn_give_back(s, c);
 	return rc;
+}
+
+size_t cs_signer_waiting(struct cs_signer *s)
+{
+	return atomic_load(&s->waiting);
 }
 
 static enum cs_rc exchange_status(struct conn *c, struct cs_signer_health *health, int64_t deadline,

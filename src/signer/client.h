@@ -43,6 +43,9 @@ enum cs_rc cs_signer_sign(struct cs_signer *s, const struct cs_signer_sign *requ
 			  const struct cs_sha256 *expect, cs_signer_result_fn *fn, void *arg,
 			  bool *sentp, struct cs_err *e) CS_MUST_CHECK;
 
+/** How many exchanges wait for a connection: with many, the HSM is what limits. Any thread. */
+size_t cs_signer_waiting(struct cs_signer *s);
+
 /** One STATUS exchange with a fresh hello. */
 enum cs_rc cs_signer_status(struct cs_signer *s, struct cs_signer_hello *hello,
 			    struct cs_signer_health *health, struct cs_err *e) CS_MUST_CHECK;

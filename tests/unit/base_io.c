@@ -354,6 +354,7 @@ START_TEST(a_queue_is_bounded_and_in_order)
 		for (int i = 0; i < 3; i++)
 			ck_assert_int_eq(cs_queue_put(q, &items[i]), CS_OK);
 		ck_assert_int_eq(cs_queue_put(q, &items[3]), CS_E_BUSY);
+		ck_assert_uint_eq(cs_queue_len(q), 3);
 		ck_assert_ptr_eq(cs_queue_take(q), &items[0]);
 		ck_assert_int_eq(cs_queue_put(q, &items[4]), CS_OK);
 		ck_assert_uint_eq(cs_queue_take_many(q, got, 2), 2);
