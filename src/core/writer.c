@@ -16,8 +16,9 @@
 
 #define BATCH_MAX 64
 #define QUEUE_MAX 4096
-#define BACKLOG 8    /* exchanges that wait for a signer */
-#define GATHER_MS 10 /* at most, and only while there is a backlog */
+#define BACKLOG 8 /* exchanges that wait for a signer */
+#define GATHER_STEPS 4
+#define GATHER_NS 2500000 /* a step; all of them only while there is a backlog */
 
 struct cs_writer {
 	struct cs_core *core;
@@ -122,10 +123,10 @@ static bool has_backlog(const struct cs_core *c)
  * that there are fewer commits, and more of the CPU for the HSM where that is software. */
 static void gather(struct cs_writer *w)
 {
-	for (int ms = 0; ms < GATHER_MS; ms++) {
+	for (int step = 0; step < GATHER_STEPS; step++) {
 		if (cs_queue_len(w->queue) >= BATCH_MAX / 2 || !has_backlog(w->core))
 			return;
-		nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
+		nanosleep(&(struct timespec){ .tv_nsec = GATHER_NS }, NULL);
 	}
 }
 
