@@ -71,7 +71,7 @@ class Reload(unittest.TestCase):
         self.it.signers["prod"].stop()  # so that it stays approved
         request_id = self.agent.submit("app-prod", b"1").json["id"]
         self.it.approve(request_id, "approver1", "approver2")
-        self.assertEqual(self.it.request(request_id)["state"], "approved")
+        self.it.wait_state(request_id, "approved")  # the first attempt may still find out
         self.next_policy()
         self.key("app-prod")["quorum"] = [{"group": "release", "count": 2}, {"group": "security", "count": 1}]
         self.it.write_files()
