@@ -16,9 +16,9 @@
 
 #define BATCH_MAX 64
 #define QUEUE_MAX 4096
-#define BACKLOG 8 /* exchanges that wait for a signer */
+#define BACKLOG 24 /* exchanges that wait for a signer; no HSM does so many in a step */
 #define GATHER_STEPS 4
-#define GATHER_NS 2500000 /* a step; all of them only while there is a backlog */
+#define GATHER_NS 2000000 /* a step; all of them only while there is a backlog */
 
 struct cs_writer {
 	struct cs_core *core;
