@@ -8,16 +8,17 @@ static const struct {
 	const char *name;
 	void (*add)(TCase *tc);
 } cases[] = {
-	{ "err", add_err_tests },   { "buf", add_buf_tests },
-	{ "enc", add_enc_tests },   { "text", add_text_tests },
-	{ "time", add_time_tests }, { "json", add_json_tests },
-	{ "jcs", add_jcs_tests },   { "hash", add_hash_tests },
-	{ "der", add_der_tests },   { "pk", add_pk_tests },
-	{ "dsse", add_dsse_tests }, { "frame", add_frame_tests },
-	{ "unix", add_unix_tests }, { "queue", add_queue_tests },
-	{ "file", add_file_tests }, { "secret", add_secret_tests },
-	{ "log", add_log_tests },   { "notify", add_notify_tests },
-	{ "yaml", add_yaml_tests }, { "schema", add_schema_tests },
+	{ "err", add_err_tests },         { "buf", add_buf_tests },
+	{ "enc", add_enc_tests },         { "text", add_text_tests },
+	{ "time", add_time_tests },       { "json", add_json_tests },
+	{ "jcs", add_jcs_tests },         { "hash", add_hash_tests },
+	{ "der", add_der_tests },         { "pk", add_pk_tests },
+	{ "dsse", add_dsse_tests },       { "frame", add_frame_tests },
+	{ "unix", add_unix_tests },       { "queue", add_queue_tests },
+	{ "file", add_file_tests },       { "secret", add_secret_tests },
+	{ "log", add_log_tests },         { "notify", add_notify_tests },
+	{ "yaml", add_yaml_tests },       { "schema", add_schema_tests },
+	{ "metrics", add_metrics_tests },
 };
 
 int main(void)
