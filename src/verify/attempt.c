@@ -134,46 +134,26 @@ static enum cs_rc close_intent(struct cs_audit_verifier *v, const struct cs_audi
 	return CS_OK;
 }
 
-enum cs_rc cs_check_done(struct cs_audit_verifier *v, const struct cs_audited *a, struct cs_err *e)
-{
-	struct cs_live *live = NULL;
-	struct cs_slot *slot = NULL;
-	enum cs_rc rc = close_intent(v, a, &live, &slot, e);
-
-	if (rc != CS_OK)
-		return rc;
-	slot->done = true;
-	slot->raw = a->d.raw;
-	slot->signature = a->d.signature;
-	live->done++;
-	return cs_journal_outcome(v, a, slot, e);
-}
-
-enum cs_rc cs_check_failed(struct cs_audit_verifier *v, const struct cs_audited *a,
-			   struct cs_err *e)
-{
-	struct cs_live *live = NULL;
-	struct cs_slot *slot = NULL;
-	enum cs_rc rc = close_intent(v, a, &live, &slot, e);
-
-	if (rc != CS_OK)
-		return rc;
-	slot->spent = slot->unknown && a->d.reached_hsm;
-	return cs_journal_outcome(v, a, slot, e);
-}
-
-enum cs_rc cs_check_unknown(struct cs_audit_verifier *v, const struct cs_audited *a,
+enum cs_rc cs_check_outcome(struct cs_audit_verifier *v, const struct cs_audited *a,
 			    struct cs_err *e)
 {
+	const bool unknown = a->ev.kind == CS_EV_SIGN_UNKNOWN;
 	struct cs_live *live = NULL;
 	struct cs_slot *slot = NULL;
 	enum cs_rc rc = close_intent(v, a, &live, &slot, e);
 
 	if (rc != CS_OK)
 		return rc;
-	slot->spent = slot->unknown;
-	slot->unknown = true;
-	return CS_OK;
+	if (a->ev.kind == CS_EV_SIGN_DONE) {
+		slot->done = true;
+		slot->raw = a->d.raw;
+		slot->signature = a->d.signature;
+		live->done++;
+	} else {
+		slot->spent = slot->unknown && (unknown || a->d.reached_hsm);
+		slot->unknown = slot->unknown || unknown;
+	}
+	return unknown ? CS_OK : cs_journal_outcome(v, a, slot, e);
 }
 
 enum cs_rc cs_check_request_failed(struct cs_audit_verifier *v, const struct cs_audited *a,

@@ -100,8 +100,7 @@ enum cs_rc cs_find_live(struct cs_audit_verifier *v, const struct cs_audited *a,
 			struct cs_live **lp, struct cs_err *e) CS_MUST_CHECK;
 void cs_end_request(struct cs_audit_verifier *v, const struct cs_audited *a);
 /* attempt.c */
-cs_audit_check_fn cs_check_intent, cs_check_done, cs_check_failed, cs_check_unknown,
-	cs_check_signed, cs_check_request_failed;
+cs_audit_check_fn cs_check_intent, cs_check_outcome, cs_check_signed, cs_check_request_failed;
 /* heads.c */
 void cs_check_heads(struct cs_audit_verifier *v);
 /* journal.c; all of them do nothing without journals */

@@ -162,9 +162,9 @@ static const struct {
 	[CS_EV_REQUEST_SIGNED] = { cs_check_signed, HAS_ID },
 	[CS_EV_REQUEST_FAILED] = { cs_check_request_failed, HAS_ID },
 	[CS_EV_SIGN_INTENT] = { cs_check_intent, HAS_ID },
-	[CS_EV_SIGN_DONE] = { cs_check_done, HAS_ID },
-	[CS_EV_SIGN_FAILED] = { cs_check_failed, HAS_ID },
-	[CS_EV_SIGN_UNKNOWN] = { cs_check_unknown, HAS_ID },
+	[CS_EV_SIGN_DONE] = { cs_check_outcome, HAS_ID },
+	[CS_EV_SIGN_FAILED] = { cs_check_outcome, HAS_ID },
+	[CS_EV_SIGN_UNKNOWN] = { cs_check_outcome, HAS_ID },
 };
 
 /* --- the chain */
