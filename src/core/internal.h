@@ -291,6 +291,14 @@ bool cs_case_is_visible(const struct cs_policy *policy, const struct cs_principa
 enum cs_rc cs_case_open(struct cs_core *c, const struct cs_caller *who, const char *id,
 			struct cs_case **kp, struct cs_err *e) CS_MUST_CHECK;
 
+/** What is done with a live request; it may write. `state` is that of a moment ago. */
+typedef enum cs_rc cs_live_fn(struct cs_core *c, struct cs_store *s, const char *id,
+			      enum cs_state state, void *arg, struct cs_err *e);
+/** Every request in pending, approved or signing, oldest first. A result other than CS_OK stops and
+ * is returned. */
+enum cs_rc cs_live_each(struct cs_core *c, struct cs_store *s, cs_live_fn *fn, void *arg,
+			struct cs_err *e) CS_MUST_CHECK;
+
 /* --- view.c --- */
 
 /** Append the view of a case as JSON. */

@@ -232,3 +232,46 @@ enum cs_rc cs_case_open(struct cs_core *c, const struct cs_caller *who, const ch
 	*kp = k;
 	return CS_OK;
 }
+
+/* --- all that live --- */
+
+#define PAGE 64
+
+/** A page of them: nothing may be written while the store reads. */
+struct page {
+	size_t count;
+	int64_t last_num;
+	struct {
+		char id[CS_UUID_TEXT];
+		enum cs_state state;
+	} live[PAGE];
+};
+
+static enum cs_rc collect(void *arg, const struct cs_request_row *row, struct cs_err *e)
+{
+	struct page *p = arg;
+
+	(void)e;
+	p->last_num = row->num;
+	memcpy(p->live[p->count].id, row->id, CS_UUID_TEXT);
+	p->live[p->count++].state = row->state;
+	return CS_OK;
+}
+
+enum cs_rc cs_live_each(struct cs_core *c, struct cs_store *s, cs_live_fn *fn, void *arg,
+			struct cs_err *e)
+{
+	struct page *p = calloc(1, sizeof(*p));
+	enum cs_rc rc;
+
+	if (!p)
+		return CS_FAIL(e, CS_E_NOMEM, "requests that wait");
+	do {
+		p->count = 0;
+		rc = cs_store_live(s, p->last_num, PAGE, collect, p, e);
+		for (size_t i = 0; rc == CS_OK && i < p->count; i++)
+			rc = fn(c, s, p->live[i].id, p->live[i].state, arg, e);
+	} while (rc == CS_OK && p->count == PAGE);
+	free(p);
+	return rc;
+}

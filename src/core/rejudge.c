@@ -3,28 +3,7 @@
  * A new policy: requests that wait are judged again, in the transaction that records it. What is
  * being signed goes on.
  */
-#include <stdlib.h>
-#include <string.h>
-
 #include "core/internal.h"
-
-#define PAGE 64
-
-struct found {
-	size_t count;
-	int64_t last_num;
-	char ids[PAGE][CS_UUID_TEXT];
-};
-
-static enum cs_rc collect(void *arg, const struct cs_request_row *row, struct cs_err *e)
-{
-	struct found *f = arg;
-
-	(void)e;
-	f->last_num = row->num;
-	memcpy(f->ids[f->count++], row->id, CS_UUID_TEXT);
-	return CS_OK;
-}
 
 static enum cs_rc move(struct cs_core *c, struct cs_store *s, const struct cs_case *k,
 		       enum cs_state to, const char *reason, struct cs_err *e)
@@ -70,14 +49,16 @@ static enum cs_rc ask_groups(struct cs_store *s, const struct cs_case *k, struct
 	return rc;
 }
 
-static enum cs_rc rejudge_one(struct cs_core *c, struct cs_store *s, struct cs_policy *policy,
-			      const char *id, struct cs_err *e)
+static enum cs_rc rejudge_one(struct cs_core *c, struct cs_store *s, const char *id,
+			      enum cs_state state, void *arg, struct cs_err *e)
 {
+	struct cs_policy *policy = arg;
 	struct cs_quorum_status q;
 	struct cs_err why = { 0 };
 	struct cs_case *k = cs_case_new(c);
 	enum cs_rc rc;
 
+	(void)state;
 	if (!k)
 		return CS_FAIL(e, CS_E_NOMEM, "request %s", id);
 	cs_policy_unref(k->policy);
@@ -102,17 +83,5 @@ out:
 enum cs_rc cs_core_rejudge(struct cs_core *c, struct cs_store *s, struct cs_policy *policy,
 			   struct cs_err *e)
 {
-	struct found *f = calloc(1, sizeof(*f));
-	enum cs_rc rc;
-
-	if (!f)
-		return CS_FAIL(e, CS_E_NOMEM, "judging again");
-	do {
-		f->count = 0;
-		rc = cs_store_live(s, f->last_num, PAGE, collect, f, e);
-		for (size_t i = 0; rc == CS_OK && i < f->count; i++)
-			rc = rejudge_one(c, s, policy, f->ids[i], e);
-	} while (rc == CS_OK && f->count == PAGE);
-	free(f);
-	return rc;
+	return cs_live_each(c, s, rejudge_one, policy, e);
 }

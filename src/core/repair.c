@@ -3,33 +3,8 @@
  * After an unclean stop, or when the log could not take an outcome: every intent without one
  * becomes sign.unknown, and its request is tried once more or fails.
  */
-#include <stdlib.h>
-#include <string.h>
-
 #include "base/log.h"
 #include "core/internal.h"
-
-#define PAGE 64
-
-struct found {
-	struct cs_core *core;
-	size_t count;
-	int64_t last_num;
-	char ids[PAGE][CS_UUID_TEXT];
-	size_t signing;
-};
-
-static enum cs_rc collect(void *arg, const struct cs_request_row *row, struct cs_err *e)
-{
-	struct found *f = arg;
-
-	(void)e;
-	f->last_num = row->num;
-	f->count++;
-	if (row->state == CS_ST_SIGNING && !cs_attempt_is_running(f->core, row->id))
-		memcpy(f->ids[f->signing++], row->id, CS_UUID_TEXT);
-	return CS_OK;
-}
 
 static enum cs_rc mark_unknown(struct cs_core *c, struct cs_store *s, const struct cs_case *k,
 			       size_t i, struct cs_err *e)
@@ -74,18 +49,22 @@ static enum cs_rc fail(struct cs_core *c, struct cs_store *s, const struct cs_ca
 }
 
 static enum cs_rc repair_one(struct cs_core *c, struct cs_store *s, const char *id,
-			     struct cs_err *e)
+			     enum cs_state state, void *arg, struct cs_err *e)
 {
+	size_t *repaired = arg;
 	struct cs_request_change back = {
 		.from = CS_ST_SIGNING,
 		.to = CS_ST_APPROVED,
 		.revision = -1,
 		.next_attempt = cs_clock_now(),
 	};
-	struct cs_case *k = cs_case_new(c);
+	struct cs_case *k = NULL;
 	bool hopeless = false;
 	enum cs_rc rc;
 
+	if (state != CS_ST_SIGNING || cs_attempt_is_running(c, id))
+		return CS_OK;
+	k = cs_case_new(c);
 	if (!k)
 		return CS_FAIL(e, CS_E_NOMEM, "request %s", id);
 	rc = cs_case_load(k, s, id, e);
@@ -102,28 +81,19 @@ static enum cs_rc repair_one(struct cs_core *c, struct cs_store *s, const char *
 		back.new_revision = cs_store_next_seq(s) - 1;
 		rc = cs_core_change(c, s, k->row.num, &back, e);
 	}
+	if (rc == CS_OK)
+		++*repaired;
 	cs_case_free(k);
 	return rc;
 }
 
 enum cs_rc cs_core_repair(struct cs_core *c, struct cs_store *s, struct cs_err *e)
 {
-	struct found *f = calloc(1, sizeof(*f));
-	enum cs_rc rc;
+	size_t repaired = 0;
+	enum cs_rc rc = cs_live_each(c, s, repair_one, &repaired, e);
 
-	if (!f)
-		return CS_FAIL(e, CS_E_NOMEM, "repairing");
-	f->core = c;
-	do {
-		f->count = f->signing = 0;
-		rc = cs_store_live(s, f->last_num, PAGE, collect, f, e);
-		for (size_t i = 0; rc == CS_OK && i < f->signing; i++)
-			rc = repair_one(c, s, f->ids[i], e);
-		if (f->signing > 0)
-			cs_log(CS_LOG_WARN, "repaired",
-			       "%zu requests were being signed when the log was last written",
-			       f->signing);
-	} while (rc == CS_OK && f->count == PAGE);
-	free(f);
+	if (repaired > 0)
+		cs_log(CS_LOG_WARN, "repaired",
+		       "%zu requests were being signed when the log was last written", repaired);
 	return rc;
 }
