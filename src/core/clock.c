@@ -2,7 +2,7 @@
 /*
  * The times of events: the wall clock, but never before the event before. A jump of a second or
  * more is an event itself; after a smaller step back the last time is repeated until the clock has
- * caught up.
+ * caught up. And the times at which requests expire, by both clocks.
  */
 #include <string.h>
 
@@ -21,11 +21,39 @@ static bool is_jump(int64_t us)
 	return us >= JUMP || us <= -JUMP;
 }
 
+/* From the next request on, the wall clock is the monotonic one plus `offset`. */
+static enum cs_rc begin_span(struct cs_core *c, struct cs_store *s, int64_t offset,
+			     struct cs_err *e)
+{
+	struct cs_clock_spans *spans = &c->spans;
+	int64_t last_num = 0;
+	enum cs_rc rc = cs_store_last_request(s, &last_num, e);
+
+	if (rc != CS_OK)
+		return rc;
+	pthread_mutex_lock(&c->lock);
+	if (spans->count > 0 && spans->span[spans->count - 1].first_num > last_num)
+		spans->count--; /* no request was made in it */
+	if (spans->count == CS_CLOCK_SPANS) {
+		/* the two oldest become one: by the clock that was ahead, so too early, not late */
+		if (spans->span[1].offset < spans->span[0].offset)
+			spans->span[1].offset = spans->span[0].offset;
+		spans->span[1].first_num = spans->span[0].first_num;
+		spans->count--;
+		memmove(&spans->span[0], &spans->span[1], spans->count * sizeof(spans->span[0]));
+	}
+	spans->span[spans->count++] = (struct cs_clock_span){ last_num + 1, offset };
+	pthread_mutex_unlock(&c->lock);
+	return CS_OK;
+}
+
 static enum cs_rc note_jump(struct cs_core *c, struct cs_store *s, int64_t jump, struct cs_err *e)
 {
 	struct cs_buf detail;
-	enum cs_rc rc;
+	enum cs_rc rc = begin_span(c, s, c->clock.offset, e);
 
+	if (rc != CS_OK)
+		return rc;
 	cs_log(CS_LOG_WARN, "clock-jump", "the clock was set by %lld us", (long long)jump);
 	if (jump < 0)
 		c->clock.last = 0; /* from here on time counts anew */
@@ -71,6 +99,9 @@ enum cs_rc cs_event_clock_start(struct cs_core *c, struct cs_store *s, struct cs
 	c->clock.offset = offset_now();
 	ahead = c->clock.last - cs_clock_now();
 	cs_event_clock_tick(c);
+	/* what waits was made by a clock that was at least where the log ends */
+	c->spans.span[0].offset = c->clock.offset + (ahead > 0 ? ahead : 0);
+	c->spans.count = 1;
 	return ahead >= JUMP ? note_jump(c, s, -ahead, e) : CS_OK;
 }
 
@@ -79,8 +110,10 @@ enum cs_rc cs_event_clock_check(struct cs_core *c, struct cs_store *s, struct cs
 	const int64_t offset = offset_now();
 	const int64_t jump = offset - c->clock.offset;
 
+	if (!is_jump(jump))
+		return CS_OK; /* compared with the same offset again: small steps add up */
 	c->clock.offset = offset;
-	return is_jump(jump) ? note_jump(c, s, jump, e) : CS_OK;
+	return note_jump(c, s, jump, e);
 }
 
 void cs_event_clock_tick(struct cs_core *c)
@@ -101,6 +134,35 @@ bool cs_event_clock_jumped(int64_t *offset)
 	const int64_t now = offset_now();
 	const bool jumped = is_jump(now - *offset);
 
-	*offset = now;
+	if (jumped)
+		*offset = now;
 	return jumped;
+}
+
+/* --- expiry --- */
+
+void cs_clock_spans_get(struct cs_core *c, struct cs_clock_spans *out)
+{
+	pthread_mutex_lock(&c->lock);
+	*out = c->spans;
+	pthread_mutex_unlock(&c->lock);
+}
+
+int64_t cs_clock_span_now(const struct cs_clock_span *span)
+{
+	const int64_t wall = cs_clock_now();
+	const int64_t mono = cs_clock_mono() + span->offset;
+
+	return wall > mono ? wall : mono;
+}
+
+int64_t cs_core_expiry_now(struct cs_core *c, int64_t num)
+{
+	struct cs_clock_spans spans;
+	size_t i;
+
+	cs_clock_spans_get(c, &spans);
+	for (i = spans.count - 1; i > 0 && spans.span[i].first_num > num; i--)
+		;
+	return cs_clock_span_now(&spans.span[i]);
 }

@@ -43,8 +43,6 @@ static struct cs_core *core_new(const struct cs_core_config *config,
 	c->inline_max = (int)(config->readers - config->readers / 8);
 	c->policy = cs_policy_ref(files->policy);
 	c->access = cs_access_ref(files->access);
-	c->start_now = cs_clock_now();
-	c->start_mono = cs_clock_mono();
 	return c;
 }
 

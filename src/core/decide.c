@@ -20,12 +20,12 @@ struct decide {
 };
 
 /** Does this state still take decisions? */
-static enum cs_rc check_state(const struct cs_core *c, const struct cs_case *k, struct cs_err *e)
+static enum cs_rc check_state(struct cs_core *c, const struct cs_case *k, struct cs_err *e)
 {
 	switch (k->row.state) {
 	case CS_ST_PENDING:
 	case CS_ST_APPROVED:
-		if (k->row.expires <= cs_core_expiry_now(c))
+		if (k->row.expires <= cs_core_expiry_now(c, k->row.num))
 			return CS_FAIL(e, CS_E_EXPIRED,
 				       "the request has expired; ask for a new one");
 		return CS_OK;

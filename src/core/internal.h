@@ -123,8 +123,27 @@ enum cs_rc cs_event_clock_check(struct cs_core *c, struct cs_store *s,
 void cs_event_clock_tick(struct cs_core *c);
 /** The time of an event that is appended now. */
 int64_t cs_event_clock_now(const struct cs_core *c);
-/** Did the clock jump since `offset` was taken, which is renewed? Any thread. */
+/** Did the clock jump since `offset` was taken, which is renewed then? Any thread. */
 bool cs_event_clock_jumped(int64_t *offset);
+
+/** Requests made between two jumps of the wall clock. A document's times are meant by the clock
+ * that it was made by, whatever was done to it later; the monotonic clock goes on. */
+#define CS_CLOCK_SPANS 8
+struct cs_clock_span {
+	int64_t first_num; /* of the requests made in it */
+	int64_t offset;    /* wall minus monotonic, µs */
+};
+struct cs_clock_spans {
+	size_t count; /* one at least, once the log has begun */
+	struct cs_clock_span span[CS_CLOCK_SPANS];
+};
+/** Copy them. Any thread. */
+void cs_clock_spans_get(struct cs_core *c, struct cs_clock_spans *out);
+/** The wall clock, but never behind what the monotonic clock says to requests of this span: a clock
+ * set back lengthens no request's life. */
+int64_t cs_clock_span_now(const struct cs_clock_span *span);
+/** The same for one request. Any thread. */
+int64_t cs_core_expiry_now(struct cs_core *c, int64_t num);
 
 /* --- the state --- */
 
@@ -163,9 +182,9 @@ struct cs_core {
 	size_t attempt_thread_count;
 	pthread_t timer, watcher;
 	bool timer_runs, watcher_runs;
-	int64_t start_now, start_mono; /* when the core was opened, by both clocks */
 
 	pthread_mutex_t lock; /* guards what follows */
+	struct cs_clock_spans spans;
 	struct cs_policy *policy;
 	struct cs_access *access;
 	struct cs_core_check checks[CS_CHECKS_MAX];
@@ -347,9 +366,6 @@ enum cs_rc cs_core_repair(struct cs_core *c, struct cs_store *s, struct cs_err *
 /** Judge every waiting request again under c's new policy; in the reload's transaction. */
 enum cs_rc cs_core_rejudge(struct cs_core *c, struct cs_store *s, struct cs_policy *policy,
 			   struct cs_err *e) CS_MUST_CHECK;
-/** The wall clock, but never behind what the monotonic clock says: a clock set back lengthens no
- * request's life. */
-int64_t cs_core_expiry_now(const struct cs_core *c);
 enum cs_rc cs_timer_start(struct cs_core *c, struct cs_err *e) CS_MUST_CHECK;
 void cs_timer_stop(struct cs_core *c);
 /** The thread that asks every signer how it is. */

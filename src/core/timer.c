@@ -15,14 +15,6 @@
 #define TICK_NS (100 * 1000000L)
 #define BATCH 64
 
-int64_t cs_core_expiry_now(const struct cs_core *c)
-{
-	const int64_t wall = cs_clock_now();
-	const int64_t mono = c->start_now + (cs_clock_mono() - c->start_mono);
-
-	return wall > mono ? wall : mono;
-}
-
 static enum cs_rc expire_one(struct cs_core *c, const char *id, struct cs_err *e)
 {
 	struct cs_case *k = cs_case_new(c);
@@ -37,14 +29,16 @@ static enum cs_rc expire_one(struct cs_core *c, const char *id, struct cs_err *e
 	return rc;
 }
 
-/** What cannot be expired is told and does not keep the others alive. */
-static void expire(struct cs_core *c)
+/** Requests first_num to last_num, which are of one span of the clock. What cannot be expired is
+ * told and does not keep the others alive. */
+static void expire_span(struct cs_core *c, const struct cs_clock_span *span, int64_t last_num)
 {
 	char ids[BATCH][CS_UUID_TEXT];
 	struct cs_store *s = cs_reader_get(c);
 	size_t count = 0;
 	struct cs_err e = { 0 };
-	enum cs_rc rc = cs_store_expired(s, cs_core_expiry_now(c), ids, BATCH, &count, &e);
+	enum cs_rc rc = cs_store_expired(s, cs_clock_span_now(span), span->first_num, last_num, ids,
+					 BATCH, &count, &e);
 
 	cs_reader_put(c, s);
 	for (size_t i = 0; rc == CS_OK && i < count; i++) {
@@ -57,6 +51,16 @@ static void expire(struct cs_core *c)
 	}
 	if (rc != CS_OK)
 		cs_log(CS_LOG_ERROR, "expiry", "%s", e.msg);
+}
+
+static void expire(struct cs_core *c)
+{
+	struct cs_clock_spans spans;
+
+	cs_clock_spans_get(c, &spans);
+	for (size_t i = 0; i < spans.count; i++)
+		expire_span(c, &spans.span[i],
+			    i + 1 < spans.count ? spans.span[i + 1].first_num - 1 : INT64_MAX);
 }
 
 static void schedule_due(struct cs_core *c)

@@ -123,10 +123,13 @@ enum cs_rc cs_store_requests(struct cs_store *s, const struct cs_store_filter *f
  * may be written inside fn. */
 enum cs_rc cs_store_live(struct cs_store *s, int64_t after_num, int64_t limit, cs_request_fn *fn,
 			 void *arg, struct cs_err *e) CS_MUST_CHECK;
-/** Ids of live requests with expires <= now, or approved ones with next_attempt <= now; at most
- * max. */
-enum cs_rc cs_store_expired(struct cs_store *s, int64_t now, char (*ids)[CS_UUID_TEXT], size_t max,
-			    size_t *countp, struct cs_err *e) CS_MUST_CHECK;
+/** The highest number of a request; 0 when there is none. */
+enum cs_rc cs_store_last_request(struct cs_store *s, int64_t *nump, struct cs_err *e) CS_MUST_CHECK;
+/** Ids of live requests from first to last num with expires <= now, or approved ones with
+ * next_attempt <= now; at most max. */
+enum cs_rc cs_store_expired(struct cs_store *s, int64_t now, int64_t first, int64_t last,
+			    char (*ids)[CS_UUID_TEXT], size_t max, size_t *countp,
+			    struct cs_err *e) CS_MUST_CHECK;
 enum cs_rc cs_store_due(struct cs_store *s, int64_t now, char (*ids)[CS_UUID_TEXT], size_t max,
 			size_t *countp, struct cs_err *e) CS_MUST_CHECK;
 /** Live requests of a principal. */

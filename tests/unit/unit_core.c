@@ -14,6 +14,7 @@
 #include "base/json.h"
 #include "store/store.h"
 #include "unit/core_rig.h"
+#include "unit/hand_clock.h"
 #include "unit/samples.h"
 
 /* ---- signing ---- */
@@ -503,6 +504,120 @@ START_TEST(a_request_expires)
 }
 END_TEST
 
+/* ---- clocks ---- */
+
+#define HOUR (3600 * CS_SECOND)
+
+/* Set the wall clock and wait until the log says so. */
+static void set_clock(int64_t ahead)
+{
+	const int before = count_events("clock.jump");
+
+	hand_clock_set(ahead);
+	for (int i = 0; i < 500 && count_events("clock.jump") == before; i++)
+		nanosleep(&(struct timespec){ .tv_nsec = 10000000 }, NULL);
+	ck_assert_int_eq(count_events("clock.jump"), before + 1);
+}
+
+static void reload_with_max_wait(int64_t seconds)
+{
+	struct cs_policy *p = sample_policy_new();
+	struct cs_err e = { 0 };
+
+	p->version = policy->version + 1;
+	for (size_t i = 0; i < p->key_count; i++)
+		p->keys[i].max_wait = seconds;
+	must(cs_policy_seal(p, &e), &e);
+	must(reload(p, &e), &e);
+}
+
+START_TEST(a_clock_that_was_ahead_ends_no_later_request)
+{
+	struct cs_err e = { 0 };
+	char id[CS_UUID_TEXT];
+
+	cs_core_close(core);
+	hand_clock_set(1000 * HOUR);
+	must(try_open(&e), &e);
+	set_clock(0);
+	submit("fw-prod", 1, CS_ST_PENDING, id);
+	approve(id, APPROVER1, "approver1");
+	approve(id, APPROVER2, "approver2");
+	wait_state(id, CS_ST_SIGNED);
+}
+END_TEST
+
+START_TEST(a_clock_set_back_lengthens_no_request)
+{
+	const struct vote late = {
+		.who = APPROVER1, .key = "approver1", .verdict = CS_VERDICT_APPROVE, .n = 1
+	};
+	char before[CS_UUID_TEXT], after[CS_UUID_TEXT];
+
+	reload_with_max_wait(2);
+	submit("fw-prod", 1, CS_ST_PENDING, before);
+	set_clock(-HOUR);
+	submit("fw-prod", 2, CS_ST_PENDING, after);
+	wait_state(before, CS_ST_EXPIRED);
+	decide_fails(before, &late, CS_E_EXPIRED, "expired");
+	wait_state(after, CS_ST_EXPIRED);
+	hand_clock_set(0);
+}
+END_TEST
+
+START_TEST(a_clock_set_back_while_stopped_lengthens_no_request)
+{
+	struct cs_err e = { 0 };
+	char id[CS_UUID_TEXT];
+
+	reload_with_max_wait(2);
+	submit("fw-prod", 1, CS_ST_PENDING, id);
+	cs_core_close(core);
+	hand_clock_set(-HOUR);
+	must(try_open(&e), &e);
+	ck_assert_int_eq(count_events("clock.jump"), 1);
+	wait_state(id, CS_ST_EXPIRED);
+	hand_clock_set(0);
+}
+END_TEST
+
+START_TEST(a_clock_set_ahead_ends_what_waits)
+{
+	char id[CS_UUID_TEXT];
+
+	submit("fw-prod", 1, CS_ST_PENDING, id);
+	set_clock(1000 * HOUR);
+	wait_state(id, CS_ST_EXPIRED);
+	hand_clock_set(0);
+}
+END_TEST
+
+/* More jumps than spans are kept: the oldest requests may end too early, but none too late. */
+START_TEST(a_clock_that_jumps_often_ends_every_request)
+{
+	char ids[2 * CS_CLOCK_SPANS][CS_UUID_TEXT];
+
+	reload_with_max_wait(5);
+	for (int i = 0; i < 8; i++) {
+		submit("fw-prod", (uint8_t)i, CS_ST_PENDING, ids[i]);
+		set_clock(i % 2 ? 0 : -HOUR * (i + 1));
+	}
+	for (int i = 0; i < 8; i++)
+		wait_state(ids[i], CS_ST_EXPIRED);
+	hand_clock_set(0);
+}
+END_TEST
+
+START_TEST(small_steps_of_the_clock_add_up_to_an_event)
+{
+	hand_clock_set(CS_SECOND / 2);
+	nanosleep(&(struct timespec){ .tv_nsec = 300000000 }, NULL);
+	ck_assert_int_eq(count_events("clock.jump"), 0);
+	set_clock(CS_SECOND + CS_SECOND / 4);
+	hand_clock_set(0);
+}
+END_TEST
+
 /* ---- restarts ---- */
 
 START_TEST(what_waits_survives_a_restart)
@@ -693,6 +808,12 @@ static void add_tests(TCase *t)
 	tcase_add_test(t, a_key_that_was_replaced_cancels_what_waits);
 	tcase_add_loop_test(t, a_policy_that_does_not_grow_is_refused, 0, 2);
 	tcase_add_test(t, a_request_expires);
+	tcase_add_test(t, a_clock_that_was_ahead_ends_no_later_request);
+	tcase_add_test(t, a_clock_set_back_lengthens_no_request);
+	tcase_add_test(t, a_clock_set_back_while_stopped_lengthens_no_request);
+	tcase_add_test(t, a_clock_set_ahead_ends_what_waits);
+	tcase_add_test(t, a_clock_that_jumps_often_ends_every_request);
+	tcase_add_test(t, small_steps_of_the_clock_add_up_to_an_event);
 	tcase_add_test(t, what_waits_survives_a_restart);
 	tcase_add_loop_test(t, another_instance_or_an_older_policy_refuses_to_start, 0, 2);
 	tcase_add_test(t, a_wait_ends_with_a_change_or_its_time);

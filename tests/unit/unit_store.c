@@ -387,12 +387,18 @@ START_TEST(expiry_finds_only_what_waits)
 	char ids[4][CS_UUID_TEXT];
 	struct cs_err e = { 0 };
 	size_t count = 9;
+	int64_t last = 0;
 
-	must(cs_store_expired(store, SAMPLE_TIME + 9, ids, 4, &count, &e), &e);
+	must(cs_store_expired(store, SAMPLE_TIME + 9, 0, INT64_MAX, ids, 4, &count, &e), &e);
 	ck_assert_uint_eq(count, 0);
-	must(cs_store_expired(store, SAMPLE_TIME + 10, ids, 4, &count, &e), &e);
+	must(cs_store_expired(store, SAMPLE_TIME + 10, 0, INT64_MAX, ids, 4, &count, &e), &e);
 	ck_assert_uint_eq(count, 1);
 	ck_assert_str_eq(ids[0], id1);
+	must(cs_store_expired(store, SAMPLE_TIME + 10, a.num + 1, INT64_MAX, ids, 4, &count, &e),
+	     &e);
+	ck_assert_uint_eq(count, 0);
+	must(cs_store_last_request(store, &last, &e), &e);
+	ck_assert_int_eq(last, b.num);
 	cs_request_row_done(&a);
 	cs_request_row_done(&b);
 }

@@ -209,11 +209,11 @@ static enum cs_rc list_ids(struct cs_store *s, sqlite3_stmt *st, char (*ids)[CS_
 	return CS_OK;
 }
 
-enum cs_rc cs_store_expired(struct cs_store *s, int64_t now, char (*ids)[CS_UUID_TEXT], size_t max,
-			    size_t *countp, struct cs_err *e)
+enum cs_rc cs_store_expired(struct cs_store *s, int64_t now, int64_t first, int64_t last,
+			    char (*ids)[CS_UUID_TEXT], size_t max, size_t *countp, struct cs_err *e)
 {
-	return list_ids(s, sq_bind(s, SQ_REQUEST_EXPIRED, "ii", now, (int64_t)max), ids, max,
-			countp, e);
+	return list_ids(s, sq_bind(s, SQ_REQUEST_EXPIRED, "iiii", now, first, last, (int64_t)max),
+			ids, max, countp, e);
 }
 
 enum cs_rc cs_store_due(struct cs_store *s, int64_t now, char (*ids)[CS_UUID_TEXT], size_t max,
@@ -223,17 +223,29 @@ enum cs_rc cs_store_due(struct cs_store *s, int64_t now, char (*ids)[CS_UUID_TEX
 			e);
 }
 
-enum cs_rc cs_store_open_count(struct cs_store *s, const char *principal, int64_t *countp,
-			       struct cs_err *e)
+/** The one number that a bound statement gives. */
+static enum cs_rc one_number(struct cs_store *s, sqlite3_stmt *st, const char *what,
+			     int64_t *numberp, struct cs_err *e)
 {
-	sqlite3_stmt *st = sq_bind(s, SQ_REQUEST_OPEN, "t", principal);
-	enum cs_rc rc = sq_next(s, st, "counting open requests", e);
+	enum cs_rc rc = sq_next(s, st, what, e);
 
 	if (rc != CS_OK)
 		return rc;
-	*countp = sqlite3_column_int64(st, 0);
+	*numberp = sqlite3_column_int64(st, 0);
 	sq_reset(st);
 	return CS_OK;
+}
+
+enum cs_rc cs_store_last_request(struct cs_store *s, int64_t *nump, struct cs_err *e)
+{
+	return one_number(s, sq_bind(s, SQ_REQUEST_LAST, ""), "the last request", nump, e);
+}
+
+enum cs_rc cs_store_open_count(struct cs_store *s, const char *principal, int64_t *countp,
+			       struct cs_err *e)
+{
+	return one_number(s, sq_bind(s, SQ_REQUEST_OPEN, "t", principal), "counting open requests",
+			  countp, e);
 }
 
 enum cs_rc cs_store_equal(struct cs_store *s, const char *principal,

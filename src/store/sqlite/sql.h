@@ -50,8 +50,9 @@
 	  "AND (?4 IS NULL OR environment = ?4) ORDER BY g.request DESC LIMIT ?5")                 \
 	R(REQUEST_LIVE, "SELECT " SQ_REQUEST_COLUMNS " FROM " SQ_LIVE " AND num > ?1 "             \
 			"ORDER BY num LIMIT ?2")                                                   \
-	R(REQUEST_EXPIRED,                                                                         \
-	  "SELECT id FROM " SQ_LIVE " AND state <> 'signing' AND expires <= ?1 LIMIT ?2")          \
+	R(REQUEST_EXPIRED, "SELECT id FROM " SQ_LIVE " AND state <> 'signing' AND expires <= ?1 "  \
+			   "AND +num BETWEEN ?2 AND ?3 LIMIT ?4")                                  \
+	R(REQUEST_LAST, "SELECT coalesce(max(num), 0) FROM request")                               \
 	R(REQUEST_DUE, "SELECT id FROM request WHERE next_attempt <= ?1 AND state = 'approved' "   \
 		       "ORDER BY next_attempt LIMIT ?2")                                           \
 	R(REQUEST_OPEN, "SELECT count(*) FROM " SQ_LIVE " AND principal = ?1")                     \
