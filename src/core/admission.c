@@ -1,32 +1,43 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Rates: a token bucket per principal, refilled continuously, as deep as one minute's allowance.
+ * What one principal may take of what all share: two token buckets, of what changes something and
+ * of reads, refilled continuously and as deep as one minute's allowance; and places to wait in.
+ * Must not block: event loops ask, too.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/internal.h"
 
-#define BUCKETS 1024 /* hash chains; principals are few */
+#define CHAINS 1024 /* of the hash table; principals are few */
 
+/** In millionths of a request. */
 struct bucket {
-	struct bucket *next;
+	int64_t micro;
+	int64_t at; /* µs, monotonic */
+};
+
+/** Never freed before the end, so that a waiter can point to it. */
+struct cs_share {
+	struct cs_share *next;
 	char principal[CS_NAME_MAX + 1];
-	int64_t micro; /* allowance, in millionths of a request */
-	int64_t at;    /* µs, monotonic */
+	struct bucket writes, reads;
+	size_t waits;
 };
 
 struct cs_admission {
 	pthread_mutex_t lock;
-	struct bucket *chains[BUCKETS];
+	struct cs_share *chains[CHAINS];
+	size_t waits_max; /* of one principal */
 };
 
-enum cs_rc cs_admission_new(struct cs_admission **ap, struct cs_err *e)
+enum cs_rc cs_admission_new(size_t waits_max, struct cs_admission **ap, struct cs_err *e)
 {
 	struct cs_admission *a = calloc(1, sizeof(*a));
 
 	if (!a)
 		return CS_FAIL(e, CS_E_NOMEM, "the table of rates");
+	a->waits_max = waits_max;
 	pthread_mutex_init(&a->lock, NULL);
 	*ap = a;
 	return CS_OK;
@@ -34,14 +45,14 @@ enum cs_rc cs_admission_new(struct cs_admission **ap, struct cs_err *e)
 
 void cs_admission_free(struct cs_admission *a)
 {
-	struct bucket *next;
+	struct cs_share *next;
 
 	if (!a)
 		return;
-	for (size_t i = 0; i < BUCKETS; i++)
-		for (struct bucket *b = a->chains[i]; b; b = next) {
-			next = b->next;
-			free(b);
+	for (size_t i = 0; i < CHAINS; i++)
+		for (struct cs_share *x = a->chains[i]; x; x = next) {
+			next = x->next;
+			free(x);
 		}
 	pthread_mutex_destroy(&a->lock);
 	free(a);
@@ -53,61 +64,124 @@ static size_t chain_of(const char *name)
 
 	for (; *name; name++)
 		h = (h ^ (uint8_t)*name) * 16777619U;
-	return h % BUCKETS;
+	return h % CHAINS;
 }
 
-static struct bucket *find(struct cs_admission *a, const struct cs_principal *p, int64_t now)
+/** With the lock held. NULL without memory. */
+static struct cs_share *find(struct cs_admission *a, const struct cs_principal *p, int64_t now)
 {
-	struct bucket **chain = &a->chains[chain_of(p->name)];
-	struct bucket *b;
+	struct cs_share **chain = &a->chains[chain_of(p->name)];
+	struct cs_share *x;
 
-	for (b = *chain; b; b = b->next)
-		if (strcmp(b->principal, p->name) == 0)
-			return b;
-	b = calloc(1, sizeof(*b));
-	if (!b)
+	for (x = *chain; x; x = x->next)
+		if (strcmp(x->principal, p->name) == 0)
+			return x;
+	x = calloc(1, sizeof(*x));
+	if (!x)
 		return NULL;
-	memcpy(b->principal, p->name, sizeof(b->principal));
-	b->micro = p->rate * CS_SECOND;
+	memcpy(x->principal, p->name, sizeof(x->principal));
+	x->writes = (struct bucket){ p->rate * CS_SECOND, now };
+	x->reads = (struct bucket){ p->read_rate * CS_SECOND, now };
+	x->next = *chain;
+	*chain = x;
+	return x;
+}
+
+/** Take `cost` from a bucket that is refilled by `rate` a minute; the seconds until it would do, 0
+ * when it did. */
+static int64_t take(struct bucket *b, int64_t rate, int64_t cost, int64_t now)
+{
+	const int64_t need = cost * CS_SECOND, full = rate * CS_SECOND;
+
+	/* rate a minute = rate/60 millionths a microsecond; a minute fills any bucket, so nothing
+	 * overflows */
+	if (now - b->at >= 60 * CS_SECOND)
+		b->micro = full;
+	else
+		b->micro += (now - b->at) * rate / 60;
+	if (b->micro > full)
+		b->micro = full;
 	b->at = now;
-	b->next = *chain;
-	*chain = b;
-	return b;
+	/* what costs more than a full bucket waits for a full one */
+	if (b->micro < need && b->micro < full)
+		return ((need < full ? need : full) - b->micro) * 60 / rate / CS_SECOND + 1;
+	b->micro -= need < full ? need : full;
+	return 0;
 }
 
 enum cs_rc cs_admission_take(struct cs_admission *a, const struct cs_principal *p, int64_t now_mono,
 			     int64_t *retry_after, struct cs_err *e)
 {
-	const int64_t one = CS_SECOND, full = p->rate * CS_SECOND;
-	enum cs_rc rc = CS_OK;
-	struct bucket *b;
+	struct cs_share *x;
+	int64_t after = 0;
 
 	pthread_mutex_lock(&a->lock);
-	b = find(a, p, now_mono);
-	if (!b) {
-		rc = CS_FAIL(e, CS_E_NOMEM, "the rate of %s", p->name);
-		goto out;
-	}
-	/* rate a minute = rate/60 millionths a microsecond; a minute fills any bucket, so nothing
-	 * overflows */
-	if (now_mono - b->at >= 60 * CS_SECOND)
-		b->micro = full;
-	else
-		b->micro += (now_mono - b->at) * p->rate / 60;
-	if (b->micro > full)
-		b->micro = full;
-	b->at = now_mono;
-	if (b->micro < one) {
-		*retry_after = (one - b->micro) * 60 / (p->rate > 0 ? p->rate : 1) / CS_SECOND + 1;
-		rc = CS_FAIL(
-			e, CS_E_RATE,
-			"%s may send %lld requests a minute (rate in access.yaml); try again in "
-			"%lld s",
-			p->name, (long long)p->rate, (long long)*retry_after);
-		goto out;
-	}
-	b->micro -= one;
-out:
+	x = find(a, p, now_mono);
+	if (x)
+		after = take(&x->writes, p->rate, 1, now_mono);
 	pthread_mutex_unlock(&a->lock);
+	if (!x)
+		return CS_FAIL(e, CS_E_NOMEM, "the rate of %s", p->name);
+	if (after == 0)
+		return CS_OK;
+	*retry_after = after;
+	return CS_FAIL(
+		e, CS_E_RATE,
+		"%s may send %lld requests a minute (rate in access.yaml); try again in %lld s",
+		p->name, (long long)p->rate, (long long)after);
+}
+
+enum cs_rc cs_core_admit_read(struct cs_core *c, const struct cs_caller *who, int64_t cost,
+			      int64_t *retry_after, struct cs_err *e)
+{
+	const struct cs_principal *p = who->principal;
+	const int64_t now = cs_clock_mono();
+	struct cs_admission *a = c->admission;
+	struct cs_share *x;
+	int64_t after = 0;
+
+	pthread_mutex_lock(&a->lock);
+	x = find(a, p, now);
+	if (x)
+		after = take(&x->reads, p->read_rate, cost, now);
+	pthread_mutex_unlock(&a->lock);
+	if (!x)
+		return CS_FAIL(e, CS_E_NOMEM, "the rate of %s", p->name);
+	if (after == 0)
+		return CS_OK;
+	*retry_after = after;
+	return CS_FAIL(e, CS_E_RATE,
+		       "%s may read %lld times a minute (read_rate in access.yaml; a list counts "
+		       "more than once); try again in %lld s, or wait for changes with wait=",
+		       p->name, (long long)p->read_rate, (long long)after);
+}
+
+enum cs_rc cs_admission_wait(struct cs_admission *a, const struct cs_principal *p,
+			     struct cs_share **xp, struct cs_err *e)
+{
+	enum cs_rc rc = CS_OK;
+	struct cs_share *x;
+
+	pthread_mutex_lock(&a->lock);
+	x = find(a, p, cs_clock_mono());
+	if (!x)
+		rc = CS_FAIL(e, CS_E_NOMEM, "the share of %s", p->name);
+	else if (x->waits >= a->waits_max)
+		rc = CS_FAIL(e, CS_E_BUSY,
+			     "%zu requests of %s wait already, as many as "
+			     "long-polls-per-principal allows; ask again without wait",
+			     x->waits, p->name);
+	else
+		x->waits++;
+	pthread_mutex_unlock(&a->lock);
+	if (rc == CS_OK)
+		*xp = x;
 	return rc;
+}
+
+void cs_admission_wait_over(struct cs_admission *a, struct cs_share *x)
+{
+	pthread_mutex_lock(&a->lock);
+	x->waits--;
+	pthread_mutex_unlock(&a->lock);
 }

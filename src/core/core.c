@@ -75,7 +75,7 @@ static enum cs_rc core_start(struct cs_core *c, const struct cs_core_config *con
 	    (rc = cs_core_begin_log(c, files, e)) != CS_OK ||
 	    (rc = cs_store_log(c->store, &log, e)) != CS_OK ||
 	    (rc = cs_readers_open(&c->readers, config->database, config->readers, e)) != CS_OK ||
-	    (rc = cs_admission_new(&c->admission, e)) != CS_OK ||
+	    (rc = cs_admission_new(config->waits_per_principal, &c->admission, e)) != CS_OK ||
 	    (rc = cs_refusals_new(&c->refusals, e)) != CS_OK ||
 	    (rc = open_signers(c, config, e)) != CS_OK)
 		return rc;

@@ -20,10 +20,11 @@
 struct cs_core;
 
 struct cs_core_config {
-	const char *database;   /* path; created when absent */
-	const char *version;    /* of this program */
-	size_t readers;         /* worker threads that will call in at the same time */
-	int64_t disk_watermark; /* bytes free below which new requests are refused */
+	const char *database;       /* path; created when absent */
+	const char *version;        /* of this program */
+	size_t readers;             /* worker threads that will call in at the same time */
+	int64_t disk_watermark;     /* bytes free below which new requests are refused */
+	size_t waits_per_principal; /* of its callers that may be in cs_core_wait */
 	size_t signer_count;
 	struct cs_signer_config signers[CS_TOKENS_MAX];
 };
@@ -74,6 +75,15 @@ struct cs_answer {
 
 void cs_answer_init(struct cs_answer *a);
 void cs_answer_done(struct cs_answer *a);
+
+/**
+ * Take a read from the caller's allowance, before anything is read. Never blocks.
+ *
+ * @param cost         1, more for what costs more
+ * @param retry_after  seconds; set with CS_E_RATE
+ */
+enum cs_rc cs_core_admit_read(struct cs_core *c, const struct cs_caller *who, int64_t cost,
+			      int64_t *retry_after, struct cs_err *e) CS_MUST_CHECK;
 
 /* --- requests --- */
 
@@ -177,9 +187,11 @@ typedef void cs_core_wake_fn(void *arg);
 
 /**
  * Wait until the revision of a request (id) or of anything (id NULL) is no longer `revision`, or
- * until `deadline` (cs_clock_mono). CS_E_BUSY when too many wait; fn is then never called.
+ * until `deadline` (cs_clock_mono). CS_E_BUSY when too many wait, in all or of this caller; fn is
+ * then never called.
  */
-enum cs_rc cs_core_wait(struct cs_core *c, const char *id, int64_t revision, int64_t deadline,
-			cs_core_wake_fn *fn, void *arg, struct cs_err *e) CS_MUST_CHECK;
+enum cs_rc cs_core_wait(struct cs_core *c, const struct cs_caller *who, const char *id,
+			int64_t revision, int64_t deadline, cs_core_wake_fn *fn, void *arg,
+			struct cs_err *e) CS_MUST_CHECK;
 
 #endif

@@ -92,11 +92,19 @@ void cs_waits_close(struct cs_core *c);
 /* --- admission.c, refusals.c --- */
 
 struct cs_admission;
-enum cs_rc cs_admission_new(struct cs_admission **ap, struct cs_err *e) CS_MUST_CHECK;
+struct cs_share; /* of one principal */
+/** @param waits_max  places of one principal in cs_waits */
+enum cs_rc cs_admission_new(size_t waits_max, struct cs_admission **ap,
+			    struct cs_err *e) CS_MUST_CHECK;
 void cs_admission_free(struct cs_admission *a);
 /** Take one from the principal's allowance. CS_E_RATE with *retry_after in seconds. */
 enum cs_rc cs_admission_take(struct cs_admission *a, const struct cs_principal *p, int64_t now_mono,
 			     int64_t *retry_after, struct cs_err *e) CS_MUST_CHECK;
+/** Take a place to wait in; give it back with cs_admission_wait_over. CS_E_BUSY when the principal
+ * has all of its own. @param xp  set on success; borrowed until the end */
+enum cs_rc cs_admission_wait(struct cs_admission *a, const struct cs_principal *p,
+			     struct cs_share **xp, struct cs_err *e) CS_MUST_CHECK;
+void cs_admission_wait_over(struct cs_admission *a, struct cs_share *x);
 
 struct cs_refusals;
 enum cs_rc cs_refusals_new(struct cs_refusals **rp, struct cs_err *e) CS_MUST_CHECK;

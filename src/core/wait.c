@@ -12,7 +12,8 @@
 
 struct cs_waiter {
 	struct cs_waiter *next;
-	char id[CS_UUID_TEXT]; /* "" = anything */
+	struct cs_share *share; /* whose place it has; borrowed */
+	char id[CS_UUID_TEXT];  /* "" = anything */
 	int64_t revision, deadline;
 	cs_core_wake_fn *fn;
 	void *arg;
@@ -25,9 +26,10 @@ void cs_waits_init(struct cs_waits *w)
 }
 
 /** Unlink the waiters that `due` names and call them without the lock. */
-static void wake(struct cs_waits *w, bool (*due)(const struct cs_waiter *, const void *),
+static void wake(struct cs_core *c, bool (*due)(const struct cs_waiter *, const void *),
 		 const void *arg)
 {
+	struct cs_waits *w = &c->waits;
 	struct cs_waiter *list = NULL, *next;
 
 	pthread_mutex_lock(&w->lock);
@@ -46,6 +48,7 @@ static void wake(struct cs_waits *w, bool (*due)(const struct cs_waiter *, const
 	pthread_mutex_unlock(&w->lock);
 	for (; list; list = next) {
 		next = list->next;
+		cs_admission_wait_over(c->admission, list->share);
 		list->fn(list->arg);
 		free(list);
 	}
@@ -58,7 +61,7 @@ static bool is_about(const struct cs_waiter *x, const void *id)
 
 void cs_waits_notify(struct cs_core *c, const char *id)
 {
-	wake(&c->waits, is_about, id);
+	wake(c, is_about, id);
 }
 
 struct tick {
@@ -76,7 +79,7 @@ void cs_waits_tick(struct cs_core *c, int64_t now_mono)
 {
 	struct tick t = { now_mono, atomic_load(&c->revision) };
 
-	wake(&c->waits, is_over, &t);
+	wake(c, is_over, &t);
 }
 
 static bool any(const struct cs_waiter *x, const void *arg)
@@ -87,7 +90,7 @@ static bool any(const struct cs_waiter *x, const void *arg)
 
 void cs_waits_notify_all(struct cs_core *c)
 {
-	wake(&c->waits, any, NULL);
+	wake(c, any, NULL);
 }
 
 void cs_waits_close(struct cs_core *c)
@@ -95,7 +98,7 @@ void cs_waits_close(struct cs_core *c)
 	pthread_mutex_lock(&c->waits.lock);
 	c->waits.closed = true;
 	pthread_mutex_unlock(&c->waits.lock);
-	wake(&c->waits, any, NULL);
+	wake(c, any, NULL);
 }
 
 /** Has what the waiter waits for happened already? Asked after it is in the list, so that nothing
@@ -116,14 +119,21 @@ static bool moved_on(struct cs_core *c, const char *id, int64_t revision)
 	return moved;
 }
 
-enum cs_rc cs_core_wait(struct cs_core *c, const char *id, int64_t revision, int64_t deadline,
-			cs_core_wake_fn *fn, void *arg, struct cs_err *e)
+enum cs_rc cs_core_wait(struct cs_core *c, const struct cs_caller *who, const char *id,
+			int64_t revision, int64_t deadline, cs_core_wake_fn *fn, void *arg,
+			struct cs_err *e)
 {
 	struct cs_waits *w = &c->waits;
 	struct cs_waiter *x = calloc(1, sizeof(*x));
+	enum cs_rc rc;
 
 	if (!x)
 		return CS_FAIL(e, CS_E_NOMEM, "a waiter");
+	rc = cs_admission_wait(c->admission, who->principal, &x->share, e);
+	if (rc != CS_OK) {
+		free(x);
+		return rc;
+	}
 	memcpy(x->id, id ? id : "", id ? strlen(id) + 1 : 1);
 	x->revision = revision;
 	x->deadline = deadline;
@@ -132,6 +142,7 @@ enum cs_rc cs_core_wait(struct cs_core *c, const char *id, int64_t revision, int
 	pthread_mutex_lock(&w->lock);
 	if (w->closed || w->count >= WAITERS_MAX) {
 		pthread_mutex_unlock(&w->lock);
+		cs_admission_wait_over(c->admission, x->share);
 		free(x);
 		return CS_FAIL(e, CS_E_BUSY,
 			       "too many requests wait already; ask again without wait");

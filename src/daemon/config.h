@@ -60,6 +60,12 @@
 	    "Largest request body.")                                                               \
 	NUM(long_polls_max, "long-polls-max", CS_Y_INT, 1, 10000, 1000,                            \
 	    "Clients that wait for a change at the same time; more are told to come back.")        \
+	NUM(long_polls_per_principal, "long-polls-per-principal", CS_Y_INT, 1, 10000, 250,         \
+	    "Of these, of one principal.")                                                         \
+	NUM(auth_failures, "auth-failures", CS_Y_INT, 1, 1000000, 300,                             \
+	    "Connections of one address (of one /64 network with IPv6) that may fail to "          \
+	    "authenticate in a minute; more are closed before the handshake. Raise it where many " \
+	    "clients share an address.")                                                           \
 	NUM(disk_watermark, "disk-watermark", CS_Y_BYTES, CS_MIB, CS_SIZE_MAX, 256 * CS_MIB,       \
 	    "With less free space beside the database, new requests are refused and waiting ones " \
 	    "still finish.")                                                                       \

@@ -109,6 +109,7 @@ static enum cs_rc open_core(struct daemon *d, struct cs_err *e)
 		.version = PACKAGE_VERSION,
 		.readers = (size_t)config->workers,
 		.disk_watermark = config->disk_watermark,
+		.waits_per_principal = (size_t)config->long_polls_per_principal,
 		.signer_count = config->signer_count,
 	};
 	const struct cs_core_policy files = {
@@ -150,6 +151,7 @@ static enum cs_rc start_http(struct daemon *d, struct cs_err *e)
 		.request_us = config->request_timeout * CS_SECOND,
 		.idle_us = config->idle_timeout * CS_SECOND,
 		.long_polls_max = config->long_polls_max,
+		.auth_failures = config->auth_failures,
 	};
 
 	return cs_http_start(&http, d->core, &d->http, e);

@@ -87,6 +87,17 @@ static bool is_json(struct cs_bytes type)
 	return type.len - i == strlen(charset) && strncasecmp(s + i, charset, type.len - i) == 0;
 }
 
+/* Reads have an allowance here, before a thread is taken; what changes something has one in core/.
+ */
+static enum cs_rc check_rate(struct cs_conn *c, struct cs_err *e)
+{
+	const int64_t cost = c->route->cost > 0 ? c->route->cost : 1;
+
+	if (!cs_route_is_read(c->route))
+		return CS_OK;
+	return cs_core_admit_read(c->http->core, &c->call.who, cost, &c->retry_after, e);
+}
+
 static unsigned check_body(const struct cs_conn *c, const struct cs_guard_facts *facts,
 			   struct cs_err *e)
 {
@@ -140,6 +151,8 @@ static unsigned match(struct cs_conn *c, const char *method, const struct cs_gua
 		return CS_REFUSE_METHOD;
 	if (rc == CS_OK)
 		rc = check_role(c, method, e);
+	if (rc == CS_OK)
+		rc = check_rate(c, e);
 	if (rc == CS_OK)
 		rc = cs_query_read(&c->uri, c->route->params, &c->call.query, e);
 	if (rc == CS_OK)

@@ -12,17 +12,24 @@
 #include "base/clock.h"
 #include "http/conn.h"
 
-static void name_source(struct cs_conn *c)
+void cs_conn_name_source(const struct sockaddr *address, char out[static 48])
 {
+	socklen_t len = address->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6)
+						       : sizeof(struct sockaddr_in);
+
+	if (getnameinfo(address, len, out, 48, NULL, 0, NI_NUMERICHOST) != 0)
+		snprintf(out, 48, "unknown");
+}
+
+static void find_source(struct cs_conn *c)
+{
+	static const struct sockaddr unknown = { .sa_family = AF_UNSPEC };
 	const union MHD_ConnectionInfo *info = MHD_get_connection_info(
 		c->mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-	const struct sockaddr *address = info ? info->client_addr : NULL;
-	socklen_t len = address && address->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6)
-								  : sizeof(struct sockaddr_in);
+	const struct sockaddr *address = info && info->client_addr ? info->client_addr : &unknown;
 
-	if (!address ||
-	    getnameinfo(address, len, c->source, sizeof(c->source), NULL, 0, NI_NUMERICHOST) != 0)
-		snprintf(c->source, sizeof(c->source), "unknown");
+	cs_conn_name_source(address, c->source);
+	c->source_key = cs_source_of(address);
 }
 
 struct cs_conn *cs_conn_new(struct cs_http *h, struct MHD_Connection *mhd)
@@ -39,7 +46,7 @@ struct cs_conn *cs_conn_new(struct cs_http *h, struct MHD_Connection *mhd)
 	c->mhd = mhd;
 	c->fd = fd->connect_fd;
 	atomic_init(&c->deadline, cs_clock_mono() + h->config.handshake_us);
-	name_source(c);
+	find_source(c);
 	cs_buf_init(&c->body, (size_t)h->config.body_max);
 	return c;
 }
@@ -64,11 +71,19 @@ void cs_conn_reset(struct cs_conn *c)
 	cs_buf_reset(&c->body);
 	c->body_too_large = false;
 	c->discarded = 0;
+	c->retry_after = 0;
 	c->close = false;
 	c->woken = false;
 	if (c->response)
 		MHD_destroy_response(c->response);
 	c->response = NULL;
+}
+
+void cs_conn_refused(struct cs_conn *c, const char *reason)
+{
+	c->refused = true;
+	cs_core_auth_refused(c->http->core, c->source, reason);
+	cs_sources_failed(c->http->sources, c->source_key, cs_clock_mono());
 }
 
 /* The chain again, under the credentials in force. */
@@ -88,7 +103,7 @@ static enum cs_rc check_again(struct cs_conn *c, struct cs_err *e)
 	rc = cs_tls_check(tls, &c->chain, cs_clock_now(), &peer, &reason, e);
 	cs_tls_unref(tls);
 	if (rc != CS_OK) {
-		cs_core_auth_refused(h->core, c->source, reason);
+		cs_conn_refused(c, reason);
 		return rc;
 	}
 	c->peer = peer;
@@ -103,6 +118,9 @@ enum cs_rc cs_conn_authenticate(struct cs_conn *c, struct cs_err *e)
 	struct cs_access *access;
 	enum cs_rc rc;
 
+	/* cannot be: the handshake ends without it */
+	if (!c->proven)
+		return CS_FAIL(e, CS_E_UNAUTHENTICATED, "client certificate: not proven");
 	if (c->checked != atomic_load(&h->generation) || cs_clock_now() >= c->peer.valid_until) {
 		rc = check_again(c, e);
 		if (rc != CS_OK)
@@ -120,7 +138,7 @@ enum cs_rc cs_conn_authenticate(struct cs_conn *c, struct cs_err *e)
 	rc = cs_authn_find(access, &c->peer.cert, &c->principal, e);
 	if (rc != CS_OK) {
 		cs_access_unref(access);
-		cs_core_auth_refused(h->core, c->source, "nobody");
+		cs_conn_refused(c, "nobody");
 		return rc;
 	}
 	c->access = access;

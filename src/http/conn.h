@@ -16,18 +16,29 @@
 #include "http/http.h"
 #include "http/problem.h"
 #include "http/route.h"
+#include "http/sources.h"
 #include "http/tls.h"
 
 struct cs_conn;
+
+/** A thread that runs what a queue brings. */
+struct cs_worker {
+	struct cs_http *http;
+	struct cs_queue *queue; /* borrowed */
+	pthread_t thread;
+};
 
 struct cs_http {
 	struct cs_core *core;
 	struct cs_http_config config; /* strings owned */
 	struct MHD_Daemon *daemon;
 	unsigned port;
-	struct cs_queue *queue; /* of connections with something to do; never full */
+	/* of connections with something to do; never full. Reads have threads of their own, so that
+	 * nobody who reads keeps others from signing */
+	struct cs_queue *writes, *reads;
 	size_t worker_count;
-	pthread_t *workers;
+	struct cs_worker *workers;
+	struct cs_sources *sources; /* who failed to authenticate */
 	pthread_t reaper;
 	bool has_reaper;
 	pthread_mutex_t lock; /* conns, tls; wake for the reaper */
@@ -57,10 +68,13 @@ struct cs_conn {
 	struct cs_conn *next, *prev; /* under http->lock */
 	atomic_llong deadline;       /* cs_clock_mono; the reaper ends the connection then */
 	char source[48];             /* address of the client */
+	uint64_t source_key;         /* the same in http->sources */
 
 	/* who; set in the handshake, renewed by cs_conn_authenticate */
 	struct cs_tls *tls; /* of the handshake; the session borrows its credentials */
 	bool met;           /* a client certificate was seen */
+	bool proven;        /* and that the client has its key */
+	bool refused;       /* the core knows why */
 	struct cs_chain chain;
 	struct cs_peer peer;
 	unsigned checked;         /* generation that the chain was checked under */
@@ -75,10 +89,11 @@ struct cs_conn {
 	struct cs_call call;
 	struct cs_buf body;
 	bool body_too_large;
-	int64_t discarded; /* bytes of a body that is too large */
-	bool close;        /* answer with Connection: close */
-	bool woken;        /* was parked, and has been woken */
-	bool late;         /* it began after the stop did */
+	int64_t discarded;   /* bytes of a body that is too large */
+	int64_t retry_after; /* seconds, with CS_E_RATE of a read */
+	bool close;          /* answer with Connection: close */
+	bool woken;          /* was parked, and has been woken */
+	bool late;           /* it began after the stop did */
 	char idempotency_key[CS_IDEMPOTENCY_KEY_MAX + 1];
 
 	/* the response */
@@ -89,9 +104,13 @@ struct cs_conn {
 
 /* --- conn.c: a connection and who is behind it --- */
 
+/** An address as text, for people. @param out  struct cs_conn's source */
+void cs_conn_name_source(const struct sockaddr *address, char out[static 48]);
 /** NULL without memory. The caller links it into http->conns. */
 struct cs_conn *cs_conn_new(struct cs_http *h, struct MHD_Connection *mhd);
 void cs_conn_free(struct cs_conn *c);
+/** The client is not let in: tell the core, and let its address wait if that happens often. */
+void cs_conn_refused(struct cs_conn *c, const char *reason);
 /** Forget the request that ended; the body's storage stays. */
 void cs_conn_reset(struct cs_conn *c);
 /**
@@ -114,8 +133,10 @@ unsigned cs_conn_admit(struct cs_conn *c, const char *method, const char *versio
 
 /* --- work.c: what the worker threads do --- */
 
-/** Body of a worker thread; arg is the struct cs_http. */
+/** Body of a worker thread; arg is its struct cs_worker. */
 void *cs_http_work(void *arg);
+/** Where a connection with a route waits for a worker. */
+struct cs_queue *cs_http_queue(const struct cs_conn *c);
 
 /* --- reply.c: responses; without memory c->response stays NULL and the connection ends --- */
 

@@ -22,6 +22,7 @@ struct cs_http_config {
 	int64_t body_max; /* bytes */
 	int64_t handshake_us, request_us, idle_us;
 	int64_t long_polls_max;
+	int64_t auth_failures; /* a minute, of one address */
 };
 
 enum cs_rc cs_http_start(const struct cs_http_config *config, struct cs_core *core,

@@ -6,6 +6,8 @@
 #ifndef CS_HTTP_ROUTE_H
 #define CS_HTTP_ROUTE_H
 
+#include <string.h>
+
 #include "core/core.h"
 #include "http/query.h"
 #include "http/schema.h"
@@ -45,10 +47,17 @@ struct cs_route {
 	const char *codes;             /* of success, "200 201"; NULL: "200" */
 	bool idempotent;               /* takes Idempotency-Key */
 	enum cs_route_wait wait;
+	int64_t cost; /* of a read, in reads; 0 is 1 */
 	cs_handler_fn *handler;
 	const char *name; /* operationId */
 	const char *summary;
 };
+
+/** Does it change nothing? */
+static inline bool cs_route_is_read(const struct cs_route *r)
+{
+	return strcmp(r->method, "GET") == 0;
+}
 
 /** The table; static storage. */
 const struct cs_route *cs_routes(size_t *countp);

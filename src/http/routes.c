@@ -20,6 +20,8 @@
 #define P(name) CS_PARAM_BIT(CS_PARAM_##name)
 #define POLL (P(WAIT) | P(REVISION))
 
+#define LIST_COST 10 /* a page of requests, in reads of one */
+
 /* clang-format off */
 static const struct cs_route routes[] = {
 	{ .method = "POST", .path = "/v1/requests", .roles = AGENT,
@@ -29,6 +31,7 @@ static const struct cs_route routes[] = {
 		     "approvals or for the HSM; a replay answers 200 when signed, else 202." },
 	{ .method = "GET", .path = "/v1/requests", .roles = READERS,
 	  .params = P(STATE) | P(ENVIRONMENT) | P(WAITS_FOR_ME) | P(AFTER) | P(LIMIT) | POLL, .wait = CS_WAIT_ANY,
+	  .cost = LIST_COST,
 	  .reply = &cs_schema_request_list, .handler = cs_get_requests, .name = "listRequests",
 	  .summary = "Requests, newest first: agents see their own, approvers what they may approve, auditors all." },
 	{ .method = "GET", .path = "/v1/requests/{id}", .roles = READERS,

@@ -43,10 +43,26 @@ static int on_certificate(gnutls_session_t session)
 	if (rc == CS_OK)
 		rc = cs_tls_check(c->tls, &c->chain, cs_clock_now(), &c->peer, &reason, &e);
 	if (rc != CS_OK) {
-		cs_core_auth_refused(c->http->core, c->source, reason);
+		cs_conn_refused(c, reason);
 		gnutls_alert_send(session, GNUTLS_AL_FATAL, cs_tls_alert(reason));
 		return GNUTLS_E_CERTIFICATE_ERROR;
 	}
+	return 0;
+}
+
+/* The client's Finished comes after the proof that it has the certificate's key, and only with it.
+ */
+static int on_finished(gnutls_session_t session, unsigned type, unsigned when, unsigned incoming,
+		       const gnutls_datum_t *message)
+{
+	struct cs_conn *c = gnutls_session_get_ptr(session);
+
+	(void)type;
+	(void)when;
+	(void)message;
+	if (!incoming || c->proven)
+		return 0;
+	c->proven = c->met && !c->refused;
 	end_in(c, c->http->config.idle_us);
 	return 0;
 }
@@ -65,6 +81,8 @@ static bool begin(struct cs_http *h, struct MHD_Connection *mhd, struct cs_conn 
 	pthread_mutex_unlock(&h->lock);
 	gnutls_session_set_ptr(info->tls_session, c);
 	gnutls_session_set_verify_function(info->tls_session, on_certificate);
+	gnutls_handshake_set_hook_function(info->tls_session, GNUTLS_HANDSHAKE_FINISHED,
+					   GNUTLS_HOOK_POST, on_finished);
 	return cs_tls_attach(c->tls, info->tls_session, &e) == CS_OK;
 }
 
@@ -120,8 +138,8 @@ static void on_connection(void *arg, struct MHD_Connection *mhd, void **context,
 		if (!c)
 			return;
 		unlink_conn(h, c);
-		if (!c->met)
-			cs_core_auth_refused(h->core, c->source, "no-certificate");
+		if (!c->proven && !c->refused)
+			cs_conn_refused(c, c->met ? "key-not-proven" : "no-certificate");
 		cs_conn_free(c);
 		*context = NULL;
 		return;
@@ -189,7 +207,9 @@ static enum MHD_Result on_head(struct cs_conn *c, const char *method, const char
 	}
 	c->step = CS_STEP_BODY;
 	if (code != CS_OK)
-		cs_reply_problem(c, code, e.msg, NULL, allow.len > 0 ? cs_buf_str(&allow) : NULL);
+		cs_reply_problem(c, code, e.msg,
+				 &(struct cs_answer){ .retry_after = c->retry_after },
+				 allow.len > 0 ? cs_buf_str(&allow) : NULL);
 	cs_buf_done(&allow);
 	if (code == CS_OK)
 		return MHD_YES;
@@ -239,7 +259,7 @@ static enum MHD_Result on_complete(struct cs_conn *c)
 	/* the core has deadlines of its own; the reaper comes back for the response */
 	atomic_store(&c->deadline, INT64_MAX);
 	MHD_suspend_connection(c->mhd);
-	if (cs_queue_put(h->queue, c) == CS_OK)
+	if (cs_queue_put(cs_http_queue(c), c) == CS_OK)
 		return MHD_YES;
 	/* cannot be: the queue has room for every connection and is closed after the last one */
 	c->step = CS_STEP_REPLY;
@@ -286,10 +306,16 @@ static void on_completed(void *arg, struct MHD_Connection *mhd, void **context,
 static enum MHD_Result on_accept(void *arg, const struct sockaddr *address, socklen_t len)
 {
 	struct cs_http *h = arg;
+	char name[48];
 
-	(void)address;
 	(void)len;
-	return atomic_load(&h->stopping) ? MHD_NO : MHD_YES;
+	if (atomic_load(&h->stopping))
+		return MHD_NO;
+	if (cs_sources_may(h->sources, cs_source_of(address), cs_clock_mono()))
+		return MHD_YES;
+	cs_conn_name_source(address, name);
+	cs_core_auth_refused(h->core, name, "too-many-failures");
+	return MHD_NO;
 }
 
 static void on_panic(void *arg, const char *file, unsigned line, const char *reason)
@@ -317,11 +343,19 @@ static void free_http(struct cs_http *h)
 		free((void *)(uintptr_t)strings[i]); /* const for readers, ours to free */
 	cs_tls_unref(h->tls);
 	cs_tls_unref(h->prepared);
-	cs_queue_free(h->queue);
+	cs_queue_free(h->writes);
+	cs_queue_free(h->reads);
+	cs_sources_free(h->sources);
 	free(h->workers);
 	pthread_mutex_destroy(&h->lock);
 	pthread_cond_destroy(&h->wake);
 	free(h);
+}
+
+/* Reads are short and share the core's few reading connections: an eighth more threads. */
+static size_t all_workers(const struct cs_http_config *config)
+{
+	return (size_t)config->workers + (size_t)config->workers / 8 + 1;
 }
 
 static struct cs_http *new_http(const struct cs_http_config *config, struct cs_core *core)
@@ -338,7 +372,7 @@ static struct cs_http *new_http(const struct cs_http_config *config, struct cs_c
 	h->config.key = copy(config->key);
 	h->config.client_ca = copy(config->client_ca);
 	h->config.client_crl = copy(config->client_crl);
-	h->workers = calloc((size_t)config->workers, sizeof(*h->workers));
+	h->workers = calloc(all_workers(config), sizeof(*h->workers));
 	pthread_mutex_init(&h->lock, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -411,8 +445,12 @@ static enum cs_rc start_threads(struct cs_http *h, struct cs_err *e)
 {
 	int error = 0;
 
-	while (error == 0 && h->worker_count < (size_t)h->config.workers) {
-		error = pthread_create(&h->workers[h->worker_count], NULL, cs_http_work, h);
+	while (error == 0 && h->worker_count < all_workers(&h->config)) {
+		struct cs_worker *w = &h->workers[h->worker_count];
+
+		w->http = h;
+		w->queue = h->worker_count < (size_t)h->config.workers ? h->writes : h->reads;
+		error = pthread_create(&w->thread, NULL, cs_http_work, w);
 		if (error == 0)
 			h->worker_count++;
 	}
@@ -426,10 +464,12 @@ static enum cs_rc start_threads(struct cs_http *h, struct cs_err *e)
 
 static void end_threads(struct cs_http *h)
 {
-	if (h->queue)
-		cs_queue_close(h->queue);
+	if (h->writes)
+		cs_queue_close(h->writes);
+	if (h->reads)
+		cs_queue_close(h->reads);
 	for (size_t i = 0; i < h->worker_count; i++)
-		pthread_join(h->workers[i], NULL);
+		pthread_join(h->workers[i].thread, NULL);
 	if (!h->has_reaper)
 		return;
 	pthread_mutex_lock(&h->lock);
@@ -454,7 +494,11 @@ enum cs_rc cs_http_start(const struct cs_http_config *config, struct cs_core *co
 	h = new_http(config, core);
 	if (!h)
 		return CS_FAIL(e, CS_E_NOMEM, "HTTPS server");
-	rc = cs_queue_new((size_t)config->connections_max, &h->queue, e);
+	rc = cs_queue_new((size_t)config->connections_max, &h->writes, e);
+	if (rc == CS_OK)
+		rc = cs_queue_new((size_t)config->connections_max, &h->reads, e);
+	if (rc == CS_OK)
+		rc = cs_sources_new(config->auth_failures, &h->sources, e);
 	if (rc == CS_OK)
 		rc = load_tls(&h->config, &h->tls, e);
 	if (rc != CS_OK)

@@ -9,6 +9,11 @@
 #include "base/log.h"
 #include "http/conn.h"
 
+struct cs_queue *cs_http_queue(const struct cs_conn *c)
+{
+	return cs_route_is_read(c->route) ? c->http->reads : c->http->writes;
+}
+
 /* From a thread of the core. */
 static void wake(void *arg)
 {
@@ -18,7 +23,7 @@ static void wake(void *arg)
 	atomic_fetch_sub(&h->long_polls, 1);
 	c->woken = true;
 	/* the queue has room for every connection and is closed after the last one */
-	if (cs_queue_put(h->queue, c) != CS_OK)
+	if (cs_queue_put(cs_http_queue(c), c) != CS_OK)
 		cs_log(CS_LOG_ERROR, "internal", "a woken request found no place in the queue");
 }
 
@@ -47,7 +52,7 @@ static enum cs_rc park(struct cs_conn *c, int64_t revision, struct cs_err *e)
 		return CS_FAIL(e, CS_E_BUSY, "%lld requests wait already; ask again without wait",
 			       (long long)h->config.long_polls_max);
 	}
-	rc = cs_core_wait(h->core, id, revision, deadline, wake, c, e);
+	rc = cs_core_wait(h->core, &c->call.who, id, revision, deadline, wake, c, e);
 	if (rc != CS_OK)
 		atomic_fetch_sub(&h->long_polls, 1);
 	return rc;
@@ -97,10 +102,10 @@ static bool serve(struct cs_conn *c)
 
 void *cs_http_work(void *arg)
 {
-	struct cs_http *h = arg;
+	struct cs_worker *w = arg;
 	struct cs_conn *c;
 
-	while ((c = cs_queue_take(h->queue)) != NULL) {
+	while ((c = cs_queue_take(w->queue)) != NULL) {
 		if (!serve(c))
 			continue;
 		c->step = CS_STEP_REPLY;

@@ -29,7 +29,8 @@ struct cs_principal {
 	struct cs_cert_match *certs; /* owned */
 	size_t key_count;
 	char (*keys)[CS_NAME_MAX + 1]; /* owned; agents: the keys they may use */
-	int64_t rate;                  /* requests a minute */
+	int64_t rate;                  /* submissions, decisions, cancellations a minute */
+	int64_t read_rate;             /* reads a minute */
 	int64_t open_max;              /* requests that wait at the same time */
 };
 

@@ -18,6 +18,7 @@
 #define URI_MAX 255
 #define RATE_DEFAULT 600 /* ten a second: a busy CI, and not a flood */
 #define RATE_MAX 10000000
+#define READ_RATE_DEFAULT 6000
 #define OPEN_DEFAULT 100
 #define OPEN_MAX 100000
 
@@ -33,7 +34,7 @@ struct principal_yaml {
 	const char *name, *person;
 	int role;
 	const struct cs_yaml *owners, *certificates, *keys;
-	int64_t rate, open_requests;
+	int64_t rate, read_rate, open_requests;
 };
 
 static const char *const roles[] = { "agent", "approver", "auditor", "operator", NULL };
@@ -46,6 +47,7 @@ static const struct cs_yaml_field principal_fields[] = {
 	FIELD(principal_yaml, certificates, CS_Y_LIST, true, 1, CERTIFICATES_MAX),
 	FIELD(principal_yaml, keys, CS_Y_LIST, false, 1, CS_KEYS_MAX),
 	FIELD(principal_yaml, rate, CS_Y_INT, false, 1, RATE_MAX),
+	FIELD(principal_yaml, read_rate, CS_Y_INT, false, 1, RATE_MAX),
 	FIELD(principal_yaml, open_requests, CS_Y_INT, false, 1, OPEN_MAX),
 };
 
@@ -210,6 +212,7 @@ static void read_principal(const struct cs_yaml *entry, const char *where, struc
 	struct principal_yaml y = {
 		.role = -1,
 		.rate = RATE_DEFAULT,
+		.read_rate = READ_RATE_DEFAULT,
 		.open_requests = OPEN_DEFAULT,
 	};
 	struct cs_principal *pr;
@@ -220,6 +223,7 @@ static void read_principal(const struct cs_yaml *entry, const char *where, struc
 	pr = &access->principals[access->count++];
 	snprintf(pr->name, sizeof(pr->name), "%s", y.name);
 	pr->rate = y.rate;
+	pr->read_rate = y.read_rate;
 	pr->open_max = y.open_requests;
 	read_certificates(y.certificates, where, pr, p);
 	if (y.role < 0)

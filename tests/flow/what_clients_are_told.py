@@ -46,6 +46,17 @@ class Answers(unittest.TestCase):
                 self.assertEqual(response.json["id"], request)
                 self.assertEqual(response.headers.get("idempotent-replay"), "true" if replay else None)
 
+    def test_who_reads_too_much(self):
+        """Is told when to come back, before any thread works on it; what changes something has a rate in the core."""
+        self.edge.people["operator2"] = self.edge.people.pop("operator1")
+        self.edge.write_access()
+        self.assertEqual(self.edge.reload(), "ok")
+        client = self.client("operator")
+        response = client.get("/v1/health")
+        self.assertEqual((response.status, response.problem), (429, "rate-limited"))
+        self.assertEqual(response.headers["retry-after"], "9")
+        self.assertFalse(response.closes)
+
     def test_every_refusal_of_the_core(self):
         statuses = {
             "invalid": 400, "too-large": 413, "not-found": 404, "forbidden": 403, "unauthenticated": 403,

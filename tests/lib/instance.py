@@ -184,7 +184,7 @@ class Instance:
 
     def make_access(self, change=None):
         def principal(name, role, **more):
-            return {"name": name, "role": role,
+            return {"name": name, "role": role, "read_rate": 1000000,
                     "certificates": [{"spki_sha256": self.identities[name].spki}], **more}
 
         keys = [key["name"] for key in self.policy["keys"]]

@@ -61,6 +61,7 @@ static struct cs_access *sample_access(void)
 		p->role = list[i].role;
 		p->robot = i == CI;
 		p->rate = 100000;
+		p->read_rate = 1000000;
 		p->open_max = 8;
 		if (p->role != CS_ROLE_AGENT)
 			continue;
@@ -78,6 +79,7 @@ enum cs_rc try_open(struct cs_err *e)
 		.database = database,
 		.version = "test",
 		.readers = 4,
+		.waits_per_principal = 3,
 		.signer_count = 2,
 		.signers = {
 			{ .token = "prod", .socket = sockets[0], .connections = 1,

@@ -415,6 +415,18 @@ void cs_core_set_check(struct cs_core *c, const char *name, const char *message)
 	tell("check", name, message);
 }
 
+/* "operator2" has read enough. */
+enum cs_rc cs_core_admit_read(struct cs_core *c, const struct cs_caller *who, int64_t cost,
+			      int64_t *retry_after, struct cs_err *e)
+{
+	(void)c;
+	(void)cost;
+	if (strcmp(who->principal->name, "operator2") != 0)
+		return CS_OK;
+	*retry_after = 9;
+	return CS_FAIL(e, CS_E_RATE, "operator2 has read enough");
+}
+
 void cs_core_auth_refused(struct cs_core *c, const char *source, const char *reason)
 {
 	(void)c;
@@ -430,11 +442,13 @@ void cs_core_access_refused(struct cs_core *c, const struct cs_caller *who, cons
 	tell("access-refused", who->principal->name, path);
 }
 
-enum cs_rc cs_core_wait(struct cs_core *c, const char *id, int64_t revision, int64_t deadline,
-			cs_core_wake_fn *fn, void *arg, struct cs_err *e)
+enum cs_rc cs_core_wait(struct cs_core *c, const struct cs_caller *who, const char *id,
+			int64_t revision, int64_t deadline, cs_core_wake_fn *fn, void *arg,
+			struct cs_err *e)
 {
 	enum cs_rc rc = CS_OK;
 
+	(void)who;
 	(void)id;
 	pthread_mutex_lock(&c->lock);
 	if (c->waiter_count == WAITERS_MAX)

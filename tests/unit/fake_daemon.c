@@ -50,6 +50,7 @@ static enum cs_rc start(const char *directory, struct cs_core *core, struct cs_h
 		.request_us = CS_SECOND,
 		.idle_us = 2 * CS_SECOND,
 		.long_polls_max = 4,
+		.auth_failures = 1000000,
 	};
 
 	for (size_t i = 0; i < 4; i++)

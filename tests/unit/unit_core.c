@@ -673,9 +673,11 @@ START_TEST(a_wait_ends_with_a_change_or_its_time)
 	submit("fw-prod", 1, CS_ST_PENDING, id);
 	cs_answer_init(&a);
 	must(cs_core_request(core, &ci, id, &a, &e), &e);
-	must(cs_core_wait(core, id, a.revision, cs_clock_mono() + WAIT_MAX, wake, &changed, &e),
+	must(cs_core_wait(core, &ci, id, a.revision, cs_clock_mono() + WAIT_MAX, wake, &changed,
+			  &e),
 	     &e);
-	must(cs_core_wait(core, id, a.revision, cs_clock_mono() + CS_SECOND / 4, wake, &over, &e),
+	must(cs_core_wait(core, &ci, id, a.revision, cs_clock_mono() + CS_SECOND / 4, wake, &over,
+			  &e),
 	     &e);
 	ck_assert(!changed && !over);
 	for (int i = 0; i < 100 && !over; i++)
@@ -684,6 +686,56 @@ START_TEST(a_wait_ends_with_a_change_or_its_time)
 	approve(id, APPROVER1, "approver1");
 	ck_assert(changed);
 	cs_answer_done(&a);
+}
+END_TEST
+
+/* A principal has places of its own: whoever takes all of them keeps nobody else from waiting. */
+START_TEST(nobody_takes_every_place_to_wait)
+{
+	char id[CS_UUID_TEXT];
+	const struct cs_caller ci = caller(CI), auditor = caller(AUDITOR);
+	const int64_t deadline = cs_clock_mono() + WAIT_MAX;
+	atomic_bool woken[5] = { false };
+	struct cs_answer a;
+	struct cs_err e = { 0 };
+
+	submit("fw-prod", 1, CS_ST_PENDING, id);
+	cs_answer_init(&a);
+	must(cs_core_request(core, &ci, id, &a, &e), &e);
+	for (int i = 0; i < 3; i++)
+		must(cs_core_wait(core, &ci, id, a.revision, deadline, wake, &woken[i], &e), &e);
+	ck_assert_int_eq(cs_core_wait(core, &ci, id, a.revision, deadline, wake, &woken[3], &e),
+			 CS_E_BUSY);
+	ck_assert_ptr_nonnull(strstr(e.msg, "long-polls-per-principal"));
+	must(cs_core_wait(core, &auditor, id, a.revision, deadline, wake, &woken[4], &e), &e);
+	approve(id, APPROVER1, "approver1");
+	ck_assert(woken[0] && woken[1] && woken[2] && !woken[3] && woken[4]);
+	/* the places are free again */
+	for (int i = 0; i < 3; i++)
+		must(cs_core_wait(core, &ci, id, 0, deadline, wake, &woken[i], &e), &e);
+	cs_answer_done(&a);
+}
+END_TEST
+
+START_TEST(reads_have_a_rate)
+{
+	struct cs_principal greedy = *caller(CI).principal, other = *caller(AUDITOR).principal;
+	const struct cs_caller who = { &greedy, "192.0.2.1" }, next = { &other, "192.0.2.1" };
+	struct cs_err e = { 0 };
+	int64_t after = 0;
+
+	greedy.read_rate = 20;
+	must(cs_core_admit_read(core, &who, 1, &after, &e), &e);
+	must(cs_core_admit_read(core, &who, 19, &after, &e), &e);
+	ck_assert_int_eq(cs_core_admit_read(core, &who, 1, &after, &e), CS_E_RATE);
+	ck_assert_int_eq(after, 3 + 1);
+	ck_assert_ptr_nonnull(strstr(e.msg, "read_rate"));
+	must(cs_core_admit_read(core, &next, 1, &after, &e), &e);
+	/* what costs more than a full bucket is not refused for ever */
+	other.read_rate = 5;
+	ck_assert_int_eq(cs_core_admit_read(core, &next, 10, &after, &e), CS_OK);
+	ck_assert_int_eq(cs_core_admit_read(core, &next, 10, &after, &e), CS_E_RATE);
+	ck_assert_int_eq(after, 60 + 1);
 }
 END_TEST
 
@@ -794,6 +846,8 @@ static void add_tests(TCase *t)
 	tcase_add_test(t, an_equal_request_without_a_key_is_returned);
 	tcase_add_test(t, a_denied_request_is_in_the_log_and_nowhere_else);
 	tcase_add_test(t, open_requests_are_limited);
+	tcase_add_test(t, nobody_takes_every_place_to_wait);
+	tcase_add_test(t, reads_have_a_rate);
 	tcase_add_test(t, rates_are_limited);
 	tcase_add_test(t, a_request_of_somebody_else_does_not_exist);
 	tcase_add_test(t, a_cancelled_request_is_over);

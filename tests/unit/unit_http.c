@@ -5,14 +5,17 @@
  */
 #include <check.h>
 #include <jansson.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "http/guard.h"
 #include "http/http.h"
 #include "http/problem.h"
 #include "http/route.h"
+#include "http/sources.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 #define ID "01900000-0000-7000-8000-000000000001"
@@ -476,6 +479,80 @@ START_TEST(spoilt_rows_are_refused)
 }
 END_TEST
 
+/* --- who failed too often --- */
+
+static uint64_t v6(uint8_t network, uint8_t host)
+{
+	struct sockaddr_in6 a = { .sin6_family = AF_INET6 };
+
+	a.sin6_addr.s6_addr[0] = 0x20;
+	a.sin6_addr.s6_addr[7] = network;
+	a.sin6_addr.s6_addr[15] = host;
+	return cs_source_of((const struct sockaddr *)&a);
+}
+
+static uint64_t v4(uint32_t address, bool mapped)
+{
+	struct sockaddr_in in = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(address) };
+	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6 };
+
+	if (!mapped)
+		return cs_source_of((const struct sockaddr *)&in);
+	in6.sin6_addr.s6_addr[10] = in6.sin6_addr.s6_addr[11] = 0xff;
+	memcpy(in6.sin6_addr.s6_addr + 12, &in.sin_addr.s_addr, 4);
+	return cs_source_of((const struct sockaddr *)&in6);
+}
+
+START_TEST(addresses_are_sources)
+{
+	ck_assert(v4(0x7f000001, false) == v4(0x7f000001, true));
+	ck_assert(v4(0x7f000001, false) != v4(0x7f000002, false));
+	ck_assert(v6(1, 1) == v6(1, 2));
+	ck_assert(v6(1, 1) != v6(2, 1));
+	ck_assert(cs_source_of((const struct sockaddr *)&(struct sockaddr_in6){
+			  .sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT }) != 0);
+}
+END_TEST
+
+START_TEST(failures_have_a_rate)
+{
+	const int64_t start = 100 * CS_SECOND;
+	struct cs_sources *s = NULL;
+	struct cs_err e;
+
+	ck_assert_int_eq(cs_sources_new(6, &s, &e), CS_OK);
+	for (int i = 0; i < 6; i++) {
+		ck_assert(cs_sources_may(s, v6(1, 1), start));
+		cs_sources_failed(s, v6(1, 1), start);
+	}
+	ck_assert(!cs_sources_may(s, v6(1, 1), start));
+	ck_assert(cs_sources_may(s, v6(2, 1), start));
+	/* one comes back every ten seconds, and all of them in a minute */
+	ck_assert(!cs_sources_may(s, v6(1, 1), start + 9 * CS_SECOND));
+	ck_assert(cs_sources_may(s, v6(1, 1), start + 10 * CS_SECOND));
+	cs_sources_failed(s, v6(1, 1), start + 10 * CS_SECOND);
+	ck_assert(!cs_sources_may(s, v6(1, 1), start + 10 * CS_SECOND));
+	ck_assert(cs_sources_may(s, v6(1, 1), start + 80 * CS_SECOND));
+	cs_sources_free(s);
+}
+END_TEST
+
+/* More addresses than the table holds: somebody is forgotten, but nobody accused. */
+START_TEST(many_sources)
+{
+	struct cs_sources *s = NULL;
+	struct cs_err e;
+
+	ck_assert_int_eq(cs_sources_new(1, &s, &e), CS_OK);
+	for (uint32_t i = 0; i < 100000; i++)
+		cs_sources_failed(s, v4(i, false), CS_SECOND);
+	ck_assert(!cs_sources_may(s, v4(99999, false), CS_SECOND));
+	for (uint32_t i = 100000; i < 200000; i++)
+		ck_assert(cs_sources_may(s, v4(i, false), CS_SECOND));
+	cs_sources_free(s);
+}
+END_TEST
+
 /* --- problems --- */
 
 START_TEST(every_code_has_a_problem)
@@ -710,6 +787,9 @@ int main(void)
 	tcase_add_loop_test(tc, routes_are_found, 0, (int)COUNT(route_cases));
 	tcase_add_test(tc, table_is_sane);
 	tcase_add_loop_test(tc, spoilt_rows_are_refused, 0, SPOILS);
+	tcase_add_test(tc, addresses_are_sources);
+	tcase_add_test(tc, failures_have_a_rate);
+	tcase_add_test(tc, many_sources);
 	tcase_add_test(tc, every_code_has_a_problem);
 	tcase_add_test(tc, problems_are_json);
 	tcase_add_test(tc, openapi_is_whole);
