@@ -179,27 +179,41 @@ static enum cs_rc recv_all(int fd, uint8_t *p, size_t len, bool at_start, int64_
 	return CS_OK;
 }
 
-enum cs_rc cs_frame_recv(int fd, uint8_t *typep, struct cs_buf *body, int64_t deadline,
-			 struct cs_err *e)
+/* Type and length of the body from a header's HEADER_LEN bytes. */
+static enum cs_rc read_header(const uint8_t *header, size_t max, uint8_t *typep, size_t *lenp,
+			      struct cs_err *e)
 {
-	uint8_t header[HEADER_LEN];
 	struct cs_reader r;
-	enum cs_rc rc;
-	uint8_t *p;
 	size_t len;
 
-	cs_buf_reset(body);
-	rc = recv_all(fd, header, sizeof(header), true, deadline, e);
-	if (rc != CS_OK)
-		return rc;
-	cs_reader_init(&r, (struct cs_bytes){ header, sizeof(header) });
+	cs_reader_init(&r, (struct cs_bytes){ header, HEADER_LEN });
 	len = cs_read_u32(&r);
 	if (len == 0)
 		return CS_FAIL(e, CS_E_INVALID, "frame: without a type");
 	len--;
-	if (len > body->max || len > CS_FRAME_MAX - 1)
+	if (len > max || len > CS_FRAME_MAX - 1)
 		return CS_FAIL(e, CS_E_TOO_LARGE, "frame: body of %zu bytes; the limit is %zu", len,
-			       body->max);
+			       max);
+	*typep = cs_read_u8(&r);
+	*lenp = len;
+	return CS_OK;
+}
+
+enum cs_rc cs_frame_recv(int fd, uint8_t *typep, struct cs_buf *body, int64_t deadline,
+			 struct cs_err *e)
+{
+	uint8_t header[HEADER_LEN];
+	uint8_t type = 0;
+	size_t len = 0;
+	enum cs_rc rc;
+	uint8_t *p;
+
+	cs_buf_reset(body);
+	rc = recv_all(fd, header, sizeof(header), true, deadline, e);
+	if (rc == CS_OK)
+		rc = read_header(header, body->max, &type, &len, e);
+	if (rc != CS_OK)
+		return rc;
 	p = cs_buf_extend(body, len);
 	rc = cs_buf_ok(body, "frame", e);
 	if (rc == CS_OK)
@@ -208,6 +222,25 @@ enum cs_rc cs_frame_recv(int fd, uint8_t *typep, struct cs_buf *body, int64_t de
 		cs_buf_reset(body);
 		return rc;
 	}
-	*typep = cs_read_u8(&r);
+	*typep = type;
+	return CS_OK;
+}
+
+enum cs_rc cs_frame_take(struct cs_bytes in, size_t max, uint8_t *typep, struct cs_bytes *bodyp,
+			 size_t *usedp, struct cs_err *e)
+{
+	uint8_t type = 0;
+	size_t len = 0;
+	enum cs_rc rc;
+
+	*usedp = 0;
+	if (in.len < HEADER_LEN)
+		return CS_OK;
+	rc = read_header(in.data, max, &type, &len, e);
+	if (rc != CS_OK || in.len - HEADER_LEN < len)
+		return rc;
+	*typep = type;
+	*bodyp = (struct cs_bytes){ in.data + HEADER_LEN, len };
+	*usedp = HEADER_LEN + len;
 	return CS_OK;
 }

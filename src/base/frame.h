@@ -37,6 +37,17 @@ enum cs_rc cs_frame_recv(int fd, uint8_t *typep, struct cs_buf *body, int64_t de
 			 struct cs_err *e) CS_MUST_CHECK;
 
 /**
+ * Look for the first frame in bytes that were received, for who reads as much as there is.
+ *
+ * @param max    the longest body that is taken
+ * @param bodyp  borrowed from `in`
+ * @param usedp  length of the frame, header and body; 0 while it is not whole
+ * @return       CS_OK; CS_E_INVALID or CS_E_TOO_LARGE as soon as the header says so
+ */
+enum cs_rc cs_frame_take(struct cs_bytes in, size_t max, uint8_t *typep, struct cs_bytes *bodyp,
+			 size_t *usedp, struct cs_err *e) CS_MUST_CHECK;
+
+/**
  * Listen on a Unix socket. A stale one that nobody answers on is removed; a living one is
  * CS_E_CONFLICT; a path over 107 bytes is CS_E_CONFIG.
  *

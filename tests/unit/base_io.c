@@ -201,6 +201,37 @@ START_TEST(bad_frames_are_refused)
 }
 END_TEST
 
+/* Taken from bytes at hand: nothing before the last byte, and what is wrong at the header. */
+START_TEST(frames_are_taken_when_they_are_whole)
+{
+	const struct cs_bytes two = BYTES("\x00\x00\x00\x03\x01xy\x00\x00\x00\x01\x02");
+	struct cs_bytes body = { 0 };
+	struct cs_err e = { 0 };
+	size_t used = 99;
+	uint8_t type = 0;
+
+	for (size_t len = 0; len < 7; len++) {
+		CHECK_OK(cs_frame_take((struct cs_bytes){ two.data, len }, 4, &type, &body, &used,
+				       &e));
+		ck_assert_uint_eq(used, 0);
+	}
+	CHECK_OK(cs_frame_take(two, 4, &type, &body, &used, &e));
+	ck_assert_uint_eq(used, 7);
+	ck_assert_uint_eq(type, 1);
+	ck_assert(cs_bytes_equal(body, BYTES("xy")));
+	CHECK_OK(cs_frame_take((struct cs_bytes){ two.data + used, two.len - used }, 4, &type,
+			       &body, &used, &e));
+	ck_assert_uint_eq(used, 5);
+	ck_assert_uint_eq(type, 2);
+	ck_assert_uint_eq(body.len, 0);
+	CHECK_FAILS(cs_frame_take(BYTES("\x00\x00\x00\x00\x01"), 4, &type, &body, &used, &e),
+		    CS_E_INVALID, "without a type");
+	CHECK_FAILS(cs_frame_take(BYTES("\x00\x00\x00\x06\x01"), 4, &type, &body, &used, &e),
+		    CS_E_TOO_LARGE, "5 bytes; the limit is 4");
+	ck_assert_uint_eq(used, 0);
+}
+END_TEST
+
 START_TEST(waiting_ends_at_the_deadline)
 {
 	static uint8_t data[CS_FRAME_MAX - 1];
@@ -248,6 +279,7 @@ void add_frame_tests(TCase *tc)
 	tcase_add_test(tc, short_reads_are_put_together);
 	tcase_add_test(tc, a_frame_may_be_larger_than_the_socket);
 	tcase_add_loop_test(tc, bad_frames_are_refused, 0, COUNT(bad_frames));
+	tcase_add_test(tc, frames_are_taken_when_they_are_whole);
 	tcase_add_test(tc, waiting_ends_at_the_deadline);
 	tcase_add_test(tc, sending_to_nobody_is_no_signal);
 }
