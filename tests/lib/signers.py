@@ -102,11 +102,12 @@ class Signer:
     def put_shim(self):
         self.rules_file = self.directory / "rules"
         self.calls_file = self.directory / "calls"
-        for path in (self.rules_file, self.calls_file):
+        self.signs_file = self.directory / "signs"
+        for path in (self.rules_file, self.calls_file, self.signs_file):
             path.touch()
             path.chmod(0o666)
         self.env.update(CS_SHIM_MODULE=str(self.module), CS_SHIM_RULES=str(self.rules_file),
-                        CS_SHIM_CALLS=str(self.calls_file))
+                        CS_SHIM_CALLS=str(self.calls_file), CS_SHIM_SIGNS=str(self.signs_file))
         self.module = SHIM
 
     def rules(self, *lines):
@@ -114,12 +115,18 @@ class Signer:
         fresh = self.directory / "rules.new"
         fresh.write_text("".join(line + "\n" for line in lines))
         fresh.chmod(0o666)
+        for counted in self.directory.glob("rules.C_*"):
+            counted.unlink(missing_ok=True)
         fresh.replace(self.rules_file)
 
     def calls(self, function):
         """Return values of every call of a function so far, in all processes."""
         return [int(line.split()[2]) for line in self.calls_file.read_text().splitlines()
                 if line.split()[1] == function]
+
+    def signs(self):
+        """SHA-256 of what the token was asked to sign, in order: self-tests too, whatever came of it."""
+        return [line.split()[1] for line in self.signs_file.read_text().splitlines()]
 
     def own(self):
         """Hand the token and the state to the signer's user, and to nobody else."""
