@@ -14,8 +14,7 @@
 struct cs_p11 {
 	void *module; /* of dlopen */
 	CK_FUNCTION_LIST_PTR f;
-	bool initialized, has_session, has_timer;
-	bool lethal; /* the timer is armed around calls: since the login returned */
+	bool initialized, has_session, has_timer, logged_in;
 	bool lost;
 	unsigned doubts; /* since the last signature */
 	CK_SLOT_ID slot;
@@ -31,7 +30,7 @@ struct cs_p11_key {
 	size_t raw_len; /* of every signature */
 };
 
-/** Before and after a C_ function. The second notes whether the session is lost, and returns rv. */
+/** Before and after a C_ function. The second notes what rv says of the session, and returns it. */
 void cs_p11_arm(struct cs_p11 *p);
 CK_RV cs_p11_disarm(struct cs_p11 *p, CK_RV rv);
 
@@ -44,7 +43,7 @@ const char *cs_p11_rv_name(CK_RV rv);
 /** What a return value says of the session. */
 enum cs_p11_effect { CS_P11_FINE, CS_P11_DOUBT, CS_P11_LOST };
 enum cs_p11_effect cs_p11_rv_effect(CK_RV rv);
-/** CS_E_HSM (CS_E_PIN for what the token says of a PIN): "what: CKR_…". */
+/** CS_E_HSM: "what: CKR_…". */
 enum cs_rc cs_p11_fail(struct cs_err *e, CK_RV rv, const char *what);
 
 /** Objects of a class, by CKA_ID unless it is NULL. CS_E_TOO_LARGE when there are more than max. */

@@ -15,7 +15,7 @@
 #include "p11/internal.h"
 
 #define SLOTS_MAX 256
-#define DOUBTS_MAX 3 /* in a row, without a signature between them */
+#define PATIENCE 2 /* deadlines that a call before the login may take: modules connect there */
 
 static void set_timer(struct cs_p11 *p, int64_t us)
 {
@@ -29,17 +29,15 @@ static void set_timer(struct cs_p11 *p, int64_t us)
 
 void cs_p11_arm(struct cs_p11 *p)
 {
-	if (p->lethal)
-		set_timer(p, p->call_us);
+	set_timer(p, p->logged_in ? p->call_us : PATIENCE * p->call_us);
 }
 
 CK_RV cs_p11_disarm(struct cs_p11 *p, CK_RV rv)
 {
-	if (p->lethal)
-		set_timer(p, 0);
+	set_timer(p, 0);
 	if (cs_p11_rv_effect(rv) == CS_P11_DOUBT)
 		p->doubts++;
-	if (cs_p11_rv_effect(rv) == CS_P11_LOST || p->doubts >= DOUBTS_MAX)
+	if (cs_p11_rv_effect(rv) == CS_P11_LOST)
 		p->lost = true;
 	return rv;
 }
@@ -47,6 +45,16 @@ CK_RV cs_p11_disarm(struct cs_p11 *p, CK_RV rv)
 bool cs_p11_is_lost(const struct cs_p11 *p)
 {
 	return p->lost;
+}
+
+unsigned cs_p11_doubts(const struct cs_p11 *p)
+{
+	return p->doubts;
+}
+
+void cs_p11_set_doubts(struct cs_p11 *p, unsigned doubts)
+{
+	p->doubts = doubts;
 }
 
 /* SIGKILL, because a module may block, handle or ignore anything else */
@@ -220,12 +228,15 @@ enum cs_rc cs_p11_login(struct cs_p11 *p, const struct cs_secret *pin, struct cs
 	struct cs_bytes bytes = cs_secret_bytes(pin);
 	CK_RV rv;
 
-	assert(!p->lethal);
-	/* the parameter is not const in the standard; modules only read it */
-	rv = P11_CALL(p, C_Login, p->session, CKU_USER, (CK_UTF8CHAR_PTR)(uintptr_t)bytes.data,
-		      bytes.len);
-	p->lethal = true;
-	if (rv == CKR_OK || rv == CKR_USER_ALREADY_LOGGED_IN)
+	assert(!p->logged_in);
+	/* not P11_CALL: software tokens rewrite their file in it and can lose it to a SIGKILL. The
+	 * parameter is not const in the standard; modules only read it. */
+	rv = p->f->C_Login(p->session, CKU_USER, (CK_UTF8CHAR_PTR)(uintptr_t)bytes.data, bytes.len);
+	p->logged_in = rv == CKR_OK || rv == CKR_USER_ALREADY_LOGGED_IN;
+	if (p->logged_in)
 		return CS_OK;
+	if (rv >= CKR_PIN_INCORRECT && rv <= CKR_PIN_LOCKED)
+		return CS_FAIL(e, CS_E_PIN, "C_Login: the token answered %s (0x%lx)",
+			       cs_p11_rv_name(rv), rv);
 	return cs_p11_fail(e, rv, "C_Login");
 }

@@ -52,8 +52,11 @@ enum cs_rc cs_p11_objects(struct cs_p11 *p, CK_OBJECT_CLASS class, const struct 
 	rv = P11_CALL(p, C_FindObjects, p->session, out, max, &count);
 	if (rv == CKR_OK && count == max)
 		rv = P11_CALL(p, C_FindObjects, p->session, &extra, 1, &more);
-	if (rv != CKR_OK)
+	if (rv != CKR_OK) {
+		/* or the next search would meet this one */
+		(void)P11_CALL(p, C_FindObjectsFinal, p->session);
 		return cs_p11_fail(e, rv, "C_FindObjects");
+	}
 	rv = P11_CALL(p, C_FindObjectsFinal, p->session);
 	if (rv != CKR_OK)
 		return cs_p11_fail(e, rv, "C_FindObjectsFinal");

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The only user of PKCS#11: one module, one token, one session, single-threaded. Loaded after the
- * fork, never before. Once the login has returned, every C_ call runs under a timer that kills the
- * process with SIGKILL, so that a hung module costs one child. PKCS #11 v2.40; facts about modules
- * in docs/PROTOCOL.signer and ARCHITECTURE.md.
+ * fork, never before. Every C_ call but the login runs under a timer that kills the process with
+ * SIGKILL, so that a hung module costs one child. PKCS #11 v2.40; facts about modules in
+ * docs/PROTOCOL.signer and ARCHITECTURE.md.
  */
 #ifndef CS_P11_P11_H
 #define CS_P11_P11_H
@@ -18,7 +18,8 @@ struct cs_p11_config {
 	const char *module; /* absolute path of the shared library */
 	const char *label;  /* token label, without padding; both must match */
 	const char *serial; /* token serial; NULL = any (keygen, describe) */
-	int64_t call_us;    /* deadline of one call; the process gets SIGKILL after it */
+	int64_t call_us;    /* deadline of one call, twice as long before the login; the process
+			       gets SIGKILL after it */
 };
 
 /** Load, C_Initialize, find the slot, open a session. No login. */
@@ -39,7 +40,7 @@ struct cs_p11_token_info {
 /** As they were when the token was opened. */
 void cs_p11_token_info(const struct cs_p11 *p, struct cs_p11_token_info *out);
 
-/** One C_Login, without the lethal timer. CS_E_PIN when the PIN is incorrect or locked: never try
+/** One C_Login, without the timer. CS_E_PIN when the PIN is incorrect or locked: never try
  * that PIN again. */
 enum cs_rc cs_p11_login(struct cs_p11 *p, const struct cs_secret *pin,
 			struct cs_err *e) CS_MUST_CHECK;
@@ -47,12 +48,13 @@ enum cs_rc cs_p11_login(struct cs_p11 *p, const struct cs_secret *pin,
 /** A private key that was found, checked (C2) and whose public half is the pinned one. */
 struct cs_p11_key;
 
-/**
- * After some errors no call can succeed any more: session or token gone. Errors that may mean one
- * key or all count when several follow each other without a signature in between. Then the process
- * must end and a fresh one take its place.
- */
+/** After some errors no call can succeed any more: session or token gone. Then the process must
+ * end and a fresh one take its place. */
 bool cs_p11_is_lost(const struct cs_p11 *p);
+/** Other errors may mean one key or all. How many there were since the last signature; and for who
+ * knows better what they mean. */
+unsigned cs_p11_doubts(const struct cs_p11 *p);
+void cs_p11_set_doubts(struct cs_p11 *p, unsigned doubts);
 
 /** By CKA_ID; compares the token's public key with key->pk. Refuses CKA_ALWAYS_AUTHENTICATE,
  * extractable, … keys. */

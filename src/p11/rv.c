@@ -7,7 +7,7 @@
 
 /*
  * FINE speaks of the one call's arguments. After LOST no call can succeed any more. DOUBT may be
- * either: one key in disorder, or a token that will not answer again; several in a row decide.
+ * either: one key in disorder, or a token that will not answer again; the other keys decide.
  * What is not in the list is DOUBT.
  */
 #define RV_LIST(X)                                  \
@@ -113,8 +113,6 @@ enum cs_p11_effect cs_p11_rv_effect(CK_RV rv)
 
 enum cs_rc cs_p11_fail(struct cs_err *e, CK_RV rv, const char *what)
 {
-	bool pin = rv >= CKR_PIN_INCORRECT && rv <= CKR_PIN_LOCKED;
-
-	return CS_FAIL(e, pin ? CS_E_PIN : CS_E_HSM, "%s: the token answered %s (0x%lx)", what,
-		       cs_p11_rv_name(rv), rv);
+	return CS_FAIL(e, CS_E_HSM, "%s: the token answered %s (0x%lx)", what, cs_p11_rv_name(rv),
+		       rv);
 }

@@ -150,10 +150,10 @@ static void report(const struct cs_child *c, const struct cs_keyring *keyring, b
 		stop = 1; /* no parent, no child */
 }
 
-static enum cs_rc serve(const struct cs_child *c, struct cs_p11 *p11, struct cs_keyring *keyring,
-			bool software, struct cs_err *e)
+static enum cs_rc serve(const struct cs_child *c, struct cs_keyring *keyring, bool software,
+			struct cs_err *e)
 {
-	struct cs_serve s = { .listen_fd = c->listen_fd, .p11 = p11, .stop = &stop };
+	struct cs_serve s = { .listen_fd = c->listen_fd, .stop = &stop };
 	struct cs_signing *signing = calloc(1, sizeof(*signing));
 	enum cs_rc rc;
 
@@ -195,9 +195,9 @@ static enum cs_rc prepare(const struct cs_child *c, struct cs_p11 *p11,
 	if (rc == CS_OK)
 		rc = cs_keyring_new(c->accepted->policy, c->accepted->token, p11, *journalp,
 				    o->selftest_us, keyringp, e);
-	while (rc == CS_OK && cs_keyring_selftest(*keyringp, cs_clock_mono()))
-		;
-	if (rc == CS_OK && cs_p11_is_lost(p11))
+	if (rc == CS_OK)
+		cs_keyring_selftest_all(*keyringp);
+	if (rc == CS_OK && cs_keyring_is_lost(*keyringp))
 		rc = CS_FAIL(e, CS_E_HSM, "the session was lost during the first self-tests");
 	return rc;
 }
@@ -235,7 +235,7 @@ void cs_child_run(const struct cs_child *c)
 	if (rc == CS_OK)
 		rc = prepare(c, p11, &journal, &keyring, &software, &e);
 	if (rc == CS_OK)
-		rc = serve(c, p11, keyring, software, &e);
+		rc = serve(c, keyring, software, &e);
 	if (rc != CS_OK)
 		cs_log(CS_LOG_ERROR, "child-ends", "child %u: %s", c->slot, e.msg);
 	cs_keyring_free(keyring);

@@ -15,14 +15,16 @@
 #include "base/log.h"
 
 #define SELFTEST_TYPE "countersign-selftest-v1"
-#define RETRY_US (5 * CS_SECOND) /* a key that is not usable may come back */
+#define RETRY_US (5 * CS_SECOND)       /* a key that is not usable may come back */
+#define FIRST_RETRY_US (CS_SECOND / 2) /* one that worked before is likely to */
+#define DOUBTS_MAX 3                   /* in a row, without a signature between them */
 
 struct slot {
 	const struct cs_key *key;
-	struct cs_p11_key *handle; /* NULL when it was not found as pinned */
-	int64_t tested;            /* µs, wall clock; 0 = never */
-	int64_t next;              /* µs, cs_clock_mono: when to test it again */
-	bool usable;
+	struct cs_p11_key *handle;       /* NULL when it was not found as pinned */
+	int64_t tested;                  /* µs, wall clock; 0 = never */
+	int64_t next;                    /* µs, cs_clock_mono: when to test it again */
+	bool usable;                     /* passed its last self-test */
 	char problem[CS_REASON_MAX + 1]; /* "" when usable */
 };
 
@@ -194,16 +196,55 @@ static struct slot *due(struct cs_keyring *kr, int64_t now)
 	return found;
 }
 
-bool cs_keyring_selftest(struct cs_keyring *kr, int64_t now)
+/* the usable key whose self-test is longest ago; NULL when none is usable */
+static struct slot *witness(struct cs_keyring *kr)
 {
-	struct slot *s = due(kr, now);
+	struct slot *found = NULL;
+	size_t i;
+
+	for (i = 0; i < kr->count; i++) {
+		struct slot *s = &kr->slots[i];
+
+		if (s->usable && (!found || s->tested < found->tested))
+			found = s;
+	}
+	return found;
+}
+
+/*
+ * A key failed in a way that may be its own or the token's. Where it had worked before, another key
+ * is tested at once: a signature settles the doubt, and without any key left it is the token. Where
+ * it had not, its failure is no news while another key works.
+ */
+static void weigh(struct cs_keyring *kr, bool worked, unsigned doubts_before)
+{
+	struct slot *other = witness(kr);
+
+	if (!other || cs_p11_doubts(kr->p11) == doubts_before)
+		return;
+	if (worked)
+		other->next = cs_clock_mono();
+	else
+		cs_p11_set_doubts(kr->p11, doubts_before);
+}
+
+/* until the next self-test of a key that worked before this one, and works now */
+static int64_t pause_after(const struct cs_keyring *kr, bool worked, bool works)
+{
+	int64_t pause = works ? kr->selftest_us : worked ? FIRST_RETRY_US : RETRY_US;
+
+	return pause < kr->selftest_us ? pause : kr->selftest_us;
+}
+
+static void test_slot(struct cs_keyring *kr, struct slot *s)
+{
+	const unsigned doubts = cs_p11_doubts(kr->p11);
+	const bool worked = s->usable;
 	struct cs_err e = { 0 };
 	struct cs_request *doc;
 	struct cs_buf sig;
 	enum cs_rc rc;
 
-	if (!s)
-		return false;
 	cs_buf_init(&sig, CS_SIG_MAX);
 	doc = calloc(1, sizeof(*doc));
 	rc = doc ? selftest(kr, s, doc, &sig, &e) : CS_FAIL(&e, CS_E_NOMEM, "self-test");
@@ -211,9 +252,31 @@ bool cs_keyring_selftest(struct cs_keyring *kr, int64_t now)
 	cs_buf_done(&sig);
 	s->tested = cs_clock_now();
 	s->usable = rc == CS_OK;
-	s->next = now + (s->usable || kr->selftest_us < RETRY_US ? kr->selftest_us : RETRY_US);
+	s->next = cs_clock_mono() + pause_after(kr, worked, s->usable);
 	snprintf(s->problem, sizeof(s->problem), "%.*s", CS_REASON_MAX, e.msg);
-	return true;
+	if (rc != CS_OK)
+		weigh(kr, worked, doubts);
+}
+
+void cs_keyring_selftest(struct cs_keyring *kr)
+{
+	struct slot *s = due(kr, cs_clock_mono());
+
+	if (s)
+		test_slot(kr, s);
+}
+
+void cs_keyring_selftest_all(struct cs_keyring *kr)
+{
+	size_t i;
+
+	for (i = 0; i < kr->count && !cs_p11_is_lost(kr->p11); i++)
+		test_slot(kr, &kr->slots[i]);
+}
+
+bool cs_keyring_is_lost(struct cs_keyring *kr)
+{
+	return cs_p11_is_lost(kr->p11) || (!witness(kr) && cs_p11_doubts(kr->p11) >= DOUBTS_MAX);
 }
 
 static int64_t oldest(const struct cs_keyring *kr)
@@ -269,6 +332,7 @@ void cs_keyring_sign(struct cs_keyring *kr, const char *name, const struct cs_tb
 	struct slot *s = find(kr, name);
 	enum cs_sign_outcome outcome;
 	struct cs_err e = { 0 };
+	const unsigned doubts = cs_p11_doubts(kr->p11);
 	const char *code;
 
 	if (!s || !s->usable) {
@@ -277,6 +341,9 @@ void cs_keyring_sign(struct cs_keyring *kr, const char *name, const struct cs_tb
 	}
 	if (use(kr, s, tbs, entry, &outcome, &code, &e) != CS_OK) {
 		fill(result, outcome, code, e.msg);
+		/* was it this once, is it the key, or the token? */
+		if (cs_p11_doubts(kr->p11) != doubts)
+			s->next = cs_clock_mono();
 		return;
 	}
 	fill(result, CS_SIGN_OK, "", "");

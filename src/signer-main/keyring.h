@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * This token's keys as the policy has them: found, checked, self-tested, and used through the
- * journal. A key is usable only while its last self-test passed.
+ * journal. A key is usable only while its last self-test passed; one in disorder is set aside
+ * alone.
  */
 #ifndef CS_SIGNER_MAIN_KEYRING_H
 #define CS_SIGNER_MAIN_KEYRING_H
@@ -25,10 +26,18 @@ enum cs_rc cs_keyring_new(const struct cs_policy *policy, size_t token, struct c
 			  struct cs_err *e) CS_MUST_CHECK;
 void cs_keyring_free(struct cs_keyring *kr);
 
-/** Self-test the key that is longest due at `now` (cs_clock_mono). False when none is. */
-bool cs_keyring_selftest(struct cs_keyring *kr, int64_t now);
-/** When the next self-test is due; INT64_MAX when there is no key. */
+/** Self-test every key once, until the token turns out to be lost. */
+void cs_keyring_selftest_all(struct cs_keyring *kr);
+/** Self-test the key that is longest due, if one is. */
+void cs_keyring_selftest(struct cs_keyring *kr);
+/** When the next self-test is due (cs_clock_mono); INT64_MAX when there is no key. */
 int64_t cs_keyring_next(const struct cs_keyring *kr);
+
+/**
+ * Is the token or the session gone, so that only a fresh process can help? Errors that may mean one
+ * key or all are the token's when they follow each other and no key passes its self-test any more.
+ */
+bool cs_keyring_is_lost(struct cs_keyring *kr);
 
 void cs_keyring_health(const struct cs_keyring *kr, struct cs_signer_health *out);
 

@@ -42,15 +42,16 @@ static void complain(struct cs_serve *s, const char *event, const char *message)
 			       : "");
 }
 
-/* Self-tests that are due run in between. False when it is time to end. */
+/* A self-test that is due runs in between: one at a time, or keys that are slow to fail would keep
+ * the others from signing. False when it is time to end. */
 static bool may_go_on(struct cs_serve *s)
 {
 	struct cs_keyring *keyring = s->signing->keyring;
 
-	while (!*s->stop && !cs_p11_is_lost(s->p11))
-		if (!cs_keyring_selftest(keyring, cs_clock_mono()))
-			return true;
-	return false;
+	if (*s->stop || cs_keyring_is_lost(keyring))
+		return false;
+	cs_keyring_selftest(keyring);
+	return !cs_keyring_is_lost(keyring);
 }
 
 /* Wait until fd can be read. CS_E_CLOSED when the child has to end. */

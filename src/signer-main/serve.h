@@ -15,7 +15,6 @@ struct cs_serve {
 	int64_t peer_uid;
 	struct cs_signer_hello hello;
 	struct cs_signing *signing;
-	struct cs_p11 *p11;
 	sigset_t wait_mask; /* signals blocked while waiting; elsewhere SIGTERM is blocked too */
 	const volatile sig_atomic_t *stop;
 	/* warnings that strangers can cause are limited; see complain() */
