@@ -1,17 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A preload library, for tests: writes to files whose name holds CS_SHIM_NAME fail while
- * CS_SHIM_FLAG exists. The flag's content is the error: "ENOSPC" for writes, "EIO" for syncs. A
- * test makes and removes it at will.
+ * A preload library, for tests: calls on files whose path holds CS_SHIM_NAME fail. Two ways, and a
+ * test changes its mind at will:
+ *   CS_SHIM_FLAG      while this file exists, writes fail if it says ENOSPC, syncs if it says EIO
+ *   CS_FAULT_CONTROL  the n-th call of a kind fails (fault_control.h); error 0 means that it claims
+ *                     success and does nothing
+ * Standard error never fails: a test wants to read it.
  */
-#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
+
+#include "lib/fault_control.h"
+#include "lib/shim.h"
+
+/* The numbers are those of faults.py. */
+enum kind { OPEN = 1, READ, WRITE, SYNC, TRUNCATE, MAP };
 
 static bool flag_says(const char *word)
 {
@@ -20,10 +30,10 @@ static bool flag_says(const char *word)
 	ssize_t n;
 	int fd;
 
-	fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+	fd = path ? NEXT(open)(path, O_RDONLY | O_CLOEXEC) : -1;
 	if (fd < 0)
 		return false;
-	n = read(fd, text, sizeof(text) - 1);
+	n = NEXT(read)(fd, text, sizeof(text) - 1);
 	close(fd);
 	return n > 0 && strncmp(text, word, strlen(word)) == 0;
 }
@@ -31,53 +41,130 @@ static bool flag_says(const char *word)
 static bool is_target(int fd)
 {
 	const char *name = getenv("CS_SHIM_NAME");
-	char link[64], path[512];
-	ssize_t n;
+	char path[SHIM_PATH_MAX];
 
-	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
-	n = readlink(link, path, sizeof(path) - 1);
-	if (n <= 0 || !name)
+	if (!name || fd <= STDERR_FILENO)
 		return false;
-	path[n] = '\0';
+	shim_path(fd, path);
 	return strstr(path, name) != NULL;
 }
 
-static bool fails(int fd, const char *word, int error)
+/* Does a call go wrong? Then errno is set, to 0 for one that shall claim success. */
+static bool fails(enum kind kind, int fd)
 {
 	const int kept = errno;
+	int error = -1;
 
-	if (is_target(fd) && flag_says(word)) {
-		errno = error;
-		return true;
+	if (is_target(fd)) {
+		error = fault_count(kind);
+		if (kind == WRITE && flag_says("ENOSPC"))
+			error = ENOSPC;
+		if (kind == SYNC && flag_says("EIO"))
+			error = EIO;
 	}
-	errno = kept;
-	return false;
+	errno = error >= 0 ? error : kept;
+	return error >= 0;
 }
 
-#define EXPORT __attribute__((visibility("default")))
-#define NEXT(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
+/* What a failing call returns: −1, or the lie. */
+static ssize_t outcome(size_t lie)
+{
+	return errno ? -1 : (ssize_t)lie;
+}
 
 EXPORT ssize_t pwrite64(int fd, const void *data, size_t len, off64_t offset)
 {
-	return fails(fd, "ENOSPC", ENOSPC) ? -1 : NEXT(pwrite64)(fd, data, len, offset);
+	return fails(WRITE, fd) ? outcome(len) : NEXT(pwrite64)(fd, data, len, offset);
 }
 
 EXPORT ssize_t pwrite(int fd, const void *data, size_t len, off_t offset)
 {
-	return fails(fd, "ENOSPC", ENOSPC) ? -1 : NEXT(pwrite)(fd, data, len, offset);
+	return fails(WRITE, fd) ? outcome(len) : NEXT(pwrite)(fd, data, len, offset);
 }
 
 EXPORT ssize_t write(int fd, const void *data, size_t len)
 {
-	return fails(fd, "ENOSPC", ENOSPC) ? -1 : NEXT(write)(fd, data, len);
+	return fails(WRITE, fd) ? outcome(len) : NEXT(write)(fd, data, len);
+}
+
+EXPORT ssize_t pread64(int fd, void *data, size_t len, off64_t offset)
+{
+	return fails(READ, fd) ? outcome(0) : NEXT(pread64)(fd, data, len, offset);
+}
+
+EXPORT ssize_t read(int fd, void *data, size_t len)
+{
+	return fails(READ, fd) ? outcome(0) : NEXT(read)(fd, data, len);
 }
 
 EXPORT int fdatasync(int fd)
 {
-	return fails(fd, "EIO", EIO) ? -1 : NEXT(fdatasync)(fd);
+	return fails(SYNC, fd) ? (int)outcome(0) : NEXT(fdatasync)(fd);
 }
 
 EXPORT int fsync(int fd)
 {
-	return fails(fd, "EIO", EIO) ? -1 : NEXT(fsync)(fd);
+	return fails(SYNC, fd) ? (int)outcome(0) : NEXT(fsync)(fd);
+}
+
+EXPORT int ftruncate64(int fd, off64_t size)
+{
+	return fails(TRUNCATE, fd) ? (int)outcome(0) : NEXT(ftruncate64)(fd, size);
+}
+
+EXPORT int ftruncate(int fd, off_t size)
+{
+	return fails(TRUNCATE, fd) ? (int)outcome(0) : NEXT(ftruncate)(fd, size);
+}
+
+EXPORT void *mmap64(void *at, size_t len, int protection, int flags, int fd, off64_t offset)
+{
+	return fails(MAP, fd) ? MAP_FAILED : NEXT(mmap64)(at, len, protection, flags, fd, offset);
+}
+
+static bool open_fails(const char *path)
+{
+	const char *name = getenv("CS_SHIM_NAME");
+	int error = name && strstr(path, name) ? fault_count(OPEN) : -1;
+
+	if (error >= 0)
+		errno = error;
+	return error >= 0;
+}
+
+static mode_t mode_argument(int flags, va_list ap)
+{
+	return flags & (O_CREAT | __O_TMPFILE) ? va_arg(ap, mode_t) : 0;
+}
+
+EXPORT int open64(const char *path, int flags, ...)
+{
+	va_list ap;
+	mode_t mode;
+
+	va_start(ap, flags);
+	mode = mode_argument(flags, ap);
+	va_end(ap);
+	return open_fails(path) ? -1 : NEXT(open64)(path, flags, mode);
+}
+
+EXPORT int open(const char *path, int flags, ...)
+{
+	va_list ap;
+	mode_t mode;
+
+	va_start(ap, flags);
+	mode = mode_argument(flags, ap);
+	va_end(ap);
+	return open_fails(path) ? -1 : NEXT(open)(path, flags, mode);
+}
+
+EXPORT FILE *fopen64(const char *path, const char *mode)
+{
+	return open_fails(path) ? NULL : NEXT(fopen64)(path, mode);
+}
+
+EXPORT FILE *fopen(const char *path, const char *mode)
+{
+	return open_fails(path) ? NULL : NEXT(fopen)(path, mode);
 }
