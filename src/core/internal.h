@@ -336,7 +336,7 @@ bool cs_view_waits_for(const struct cs_case *k, const char *person);
 /** Put the view of a case into the answer: one that was read, or one as it was just committed. */
 enum cs_rc cs_view_case(const struct cs_case *k, const struct cs_caller *who, struct cs_answer *a,
 			struct cs_err *e) CS_MUST_CHECK;
-/** Read the request again and put its view into the answer. */
+/** Read the request again and put its view into the answer, to a caller who was let in before. */
 enum cs_rc cs_view_answer(struct cs_core *c, const struct cs_caller *who, const char *id,
 			  struct cs_answer *a, struct cs_err *e) CS_MUST_CHECK;
 

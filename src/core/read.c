@@ -21,7 +21,13 @@ void cs_answer_done(struct cs_answer *a)
 enum cs_rc cs_core_request(struct cs_core *c, const struct cs_caller *who, const char *id,
 			   struct cs_answer *a, struct cs_err *e)
 {
-	return cs_view_answer(c, who, id, a, e);
+	struct cs_case *k = NULL;
+	enum cs_rc rc = cs_case_open(c, who, id, &k, e);
+
+	if (rc == CS_OK)
+		rc = cs_view_case(k, who, a, e);
+	cs_case_free(k);
+	return rc;
 }
 
 /** A page of ids, collected before any of them is read, because a statement cannot be used twice at
