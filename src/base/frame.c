@@ -17,6 +17,7 @@
 #include "base/clock.h"
 
 #define HEADER_LEN 5
+#define CHUNK 16384U /* received at least at once: several usual frames */
 
 /* Milliseconds until the deadline, rounded up; -1 for none, 0 when it has passed. */
 static int ms_left(int64_t deadline)
@@ -243,4 +244,82 @@ enum cs_rc cs_frame_take(struct cs_bytes in, size_t max, uint8_t *typep, struct 
 	*bodyp = (struct cs_bytes){ in.data + HEADER_LEN, len };
 	*usedp = HEADER_LEN + len;
 	return CS_OK;
+}
+
+void cs_frame_in_init(struct cs_frame_in *in, size_t body_max)
+{
+	assert(body_max < CS_FRAME_MAX);
+	cs_buf_init(&in->buf, HEADER_LEN + body_max + CHUNK);
+	in->taken = 0;
+	in->body_max = body_max;
+}
+
+void cs_frame_in_done(struct cs_frame_in *in)
+{
+	cs_buf_done(&in->buf);
+	in->taken = 0;
+}
+
+void cs_frame_in_reset(struct cs_frame_in *in)
+{
+	cs_buf_reset(&in->buf);
+	in->taken = 0;
+}
+
+bool cs_frame_in_has_begun(const struct cs_frame_in *in)
+{
+	return in->buf.len > in->taken;
+}
+
+/* One receive of what is there, behind the part of a frame that is there. */
+static enum cs_rc receive_more(struct cs_frame_in *in, int fd, struct cs_err *e)
+{
+	size_t have = in->buf.len - in->taken;
+	enum cs_rc rc;
+	uint8_t *p;
+	ssize_t n;
+
+	if (in->taken > 0 && have > 0)
+		memmove(in->buf.data, in->buf.data + in->taken, have);
+	in->taken = 0;
+	in->buf.len = have;
+	p = cs_buf_extend(&in->buf, CHUNK);
+	in->buf.len = have;
+	rc = cs_buf_ok(&in->buf, "frame", e);
+	if (rc != CS_OK)
+		return rc;
+	n = recv(fd, p, in->buf.cap - 1 - have, MSG_DONTWAIT);
+	if (n > 0) {
+		in->buf.len += (size_t)n;
+		return CS_OK;
+	}
+	if (n == 0)
+		return CS_FAIL(e, CS_E_CLOSED, "frame: the peer closed the connection%s",
+			       have == 0 ? "" : " inside a frame");
+	return errno == EAGAIN ? CS_E_PENDING : retry_or_fail("receive", e);
+}
+
+enum cs_rc cs_frame_next(struct cs_frame_in *in, int fd, uint8_t *typep, struct cs_bytes *bodyp,
+			 struct cs_err *e)
+{
+	enum cs_rc rc;
+
+	do {
+		struct cs_bytes left = cs_buf_bytes(&in->buf);
+		size_t used = 0;
+
+		if (in->taken > 0)
+			left = (struct cs_bytes){ left.data + in->taken, left.len - in->taken };
+		rc = cs_frame_take(left, in->body_max, typep, bodyp, &used, e);
+		in->taken += used;
+		if (rc != CS_OK || used > 0)
+			return rc;
+		rc = receive_more(in, fd, e);
+	} while (rc == CS_OK);
+	return rc;
+}
+
+enum cs_rc cs_frame_wait(int fd, int64_t deadline, struct cs_err *e)
+{
+	return wait_for(fd, POLLIN, deadline, e);
 }

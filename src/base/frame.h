@@ -36,6 +36,32 @@ enum cs_rc cs_frame_send_added(int fd, struct cs_buf *out, int64_t deadline,
 enum cs_rc cs_frame_recv(int fd, uint8_t *typep, struct cs_buf *body, int64_t deadline,
 			 struct cs_err *e) CS_MUST_CHECK;
 
+/** What was received of a stream and not yet taken: whole frames, and perhaps a part of one. */
+struct cs_frame_in {
+	struct cs_buf buf;
+	size_t taken; /* bytes at its front that were taken */
+	size_t body_max;
+};
+
+void cs_frame_in_init(struct cs_frame_in *in, size_t body_max);
+void cs_frame_in_done(struct cs_frame_in *in);
+/** Forget what was received, keep the storage: for the next stream. */
+void cs_frame_in_reset(struct cs_frame_in *in);
+/** A part of a frame is there, the rest must follow. Asked after CS_E_PENDING. */
+bool cs_frame_in_has_begun(const struct cs_frame_in *in);
+/**
+ * Take the next frame without waiting: one that was received before, or else by receiving all that
+ * is there. After an error but CS_E_PENDING the stream is unusable: close it.
+ *
+ * @param bodyp  borrowed until the next call
+ * @return       CS_OK; CS_E_PENDING, without a message, when no whole frame is there yet; else as
+ *               cs_frame_recv
+ */
+enum cs_rc cs_frame_next(struct cs_frame_in *in, int fd, uint8_t *typep, struct cs_bytes *bodyp,
+			 struct cs_err *e) CS_MUST_CHECK;
+/** Wait until fd can be read or has ended. CS_OK, CS_E_TIMEOUT or CS_E_IO. */
+enum cs_rc cs_frame_wait(int fd, int64_t deadline, struct cs_err *e) CS_MUST_CHECK;
+
 /**
  * Look for the first frame in bytes that were received, for who reads as much as there is.
  *

@@ -232,6 +232,67 @@ START_TEST(frames_are_taken_when_they_are_whole)
 }
 END_TEST
 
+/* write what has the form of a string, without its NUL */
+#define WRITE(bytes) \
+	ck_assert_int_eq(write(pair[0], bytes, sizeof(bytes) - 1), (ssize_t)sizeof(bytes) - 1)
+
+START_TEST(frames_that_came_together_are_taken_one_by_one)
+{
+	struct cs_frame_in in;
+	struct cs_err e = { 0 };
+	struct cs_bytes body;
+	uint8_t type = 0;
+
+	cs_frame_in_init(&in, 4);
+	ck_assert_int_eq(cs_frame_next(&in, pair[1], &type, &body, &e), CS_E_PENDING);
+	ck_assert(!cs_frame_in_has_begun(&in));
+	WRITE("\x00\x00\x00\x04\x07"
+	      "abc\x00\x00\x00\x01\x08\x00\x00\x00\x05\x09"
+	      "de");
+	CHECK_OK(cs_frame_next(&in, pair[1], &type, &body, &e));
+	ck_assert_uint_eq(type, 7);
+	ck_assert(cs_bytes_equal(body, BYTES("abc")));
+	/* nothing more is received before what is there was taken */
+	WRITE("fg");
+	CHECK_OK(cs_frame_next(&in, pair[1], &type, &body, &e));
+	ck_assert_uint_eq(type, 8);
+	ck_assert_uint_eq(body.len, 0);
+	CHECK_OK(cs_frame_next(&in, pair[1], &type, &body, &e));
+	ck_assert_uint_eq(type, 9);
+	ck_assert(cs_bytes_equal(body, BYTES("defg")));
+	WRITE("\x00\x00");
+	ck_assert_int_eq(cs_frame_next(&in, pair[1], &type, &body, &e), CS_E_PENDING);
+	ck_assert(cs_frame_in_has_begun(&in));
+	CHECK_FAILS(cs_frame_wait(pair[1], cs_clock_mono() + 5 * MILLISECOND, &e), CS_E_TIMEOUT,
+		    "deadline");
+	/* the next connection sees nothing of it */
+	cs_frame_in_reset(&in);
+	WRITE("\x00\x00\x00\x02\x01z");
+	CHECK_OK(cs_frame_wait(pair[1], INT64_MAX, &e));
+	CHECK_OK(cs_frame_next(&in, pair[1], &type, &body, &e));
+	ck_assert(cs_bytes_equal(body, BYTES("z")));
+	cs_frame_in_done(&in);
+}
+END_TEST
+
+START_TEST(bad_frames_are_refused_when_taken)
+{
+	const struct cs_bytes *bytes = &bad_frames[_i].bytes;
+	struct cs_err e = { 0 };
+	struct cs_frame_in in;
+	struct cs_bytes body;
+	uint8_t type = 99;
+
+	ck_assert_int_eq(write(pair[0], bytes->data, bytes->len), (ssize_t)bytes->len);
+	shutdown(pair[0], SHUT_WR);
+	cs_frame_in_init(&in, 4);
+	CHECK_FAILS(cs_frame_next(&in, pair[1], &type, &body, &e), bad_frames[_i].rc,
+		    bad_frames[_i].part);
+	ck_assert_uint_eq(type, 99);
+	cs_frame_in_done(&in);
+}
+END_TEST
+
 START_TEST(waiting_ends_at_the_deadline)
 {
 	static uint8_t data[CS_FRAME_MAX - 1];
@@ -259,6 +320,9 @@ END_TEST
 START_TEST(sending_to_nobody_is_no_signal)
 {
 	struct cs_err e = { 0 };
+	struct cs_frame_in in;
+	struct cs_bytes body;
+	uint8_t type;
 
 	shutdown(pair[1], SHUT_RD);
 	CHECK_FAILS(cs_frame_send(pair[0], 1, BYTES("x"), INT64_MAX, &e), CS_E_CLOSED,
@@ -266,6 +330,9 @@ START_TEST(sending_to_nobody_is_no_signal)
 	CHECK_FAILS(cs_frame_send(-1, 1, BYTES("x"), INT64_MAX, &e), CS_E_IO, "send");
 	CHECK_FAILS(cs_frame_recv(-1, NULL, &(struct cs_buf){ .max = 1 }, INT64_MAX, &e), CS_E_IO,
 		    "receive");
+	cs_frame_in_init(&in, 1);
+	CHECK_FAILS(cs_frame_next(&in, -1, &type, &body, &e), CS_E_IO, "receive");
+	cs_frame_in_done(&in);
 }
 END_TEST
 
@@ -280,6 +347,8 @@ void add_frame_tests(TCase *tc)
 	tcase_add_test(tc, a_frame_may_be_larger_than_the_socket);
 	tcase_add_loop_test(tc, bad_frames_are_refused, 0, COUNT(bad_frames));
 	tcase_add_test(tc, frames_are_taken_when_they_are_whole);
+	tcase_add_test(tc, frames_that_came_together_are_taken_one_by_one);
+	tcase_add_loop_test(tc, bad_frames_are_refused_when_taken, 0, COUNT(bad_frames));
 	tcase_add_test(tc, waiting_ends_at_the_deadline);
 	tcase_add_test(tc, sending_to_nobody_is_no_signal);
 }
