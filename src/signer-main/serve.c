@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Frames in, frames out. Waits only between frames, so a stop never cuts an exchange in two.
+ * Frames in, frames out, in order. A stop comes between frames, never within an exchange.
  * A peer that breaks the protocol loses its connection, nothing else.
  */
 #include "signer-main/serve.h"
@@ -23,7 +23,8 @@ struct session {
 	struct cs_serve *serve;
 	int fd;
 	size_t results; /* of this SIGN that are still to come */
-	struct cs_buf in, body, out;
+	struct cs_frame_in in;
+	struct cs_buf body, out;
 };
 
 static void complain(struct cs_serve *s, const char *event, const char *message)
@@ -42,13 +43,21 @@ static void complain(struct cs_serve *s, const char *event, const char *message)
 			       : "");
 }
 
+/* While frames come one after the other the child never waits, where it takes its signals. */
+static bool is_stopping(const struct cs_serve *s)
+{
+	sigset_t pending;
+
+	return *s->stop || (sigpending(&pending) == 0 && sigismember(&pending, SIGTERM) == 1);
+}
+
 /* A self-test that is due runs in between: one at a time, or keys that are slow to fail would keep
  * the others from signing. False when it is time to end. */
 static bool may_go_on(struct cs_serve *s)
 {
 	struct cs_keyring *keyring = s->signing->keyring;
 
-	if (*s->stop || cs_keyring_is_lost(keyring))
+	if (is_stopping(s) || cs_keyring_is_lost(keyring))
 		return false;
 	cs_keyring_selftest(keyring);
 	return !cs_keyring_is_lost(keyring);
@@ -112,12 +121,12 @@ static enum cs_rc send_result(void *arg, const struct cs_signer_result *result, 
 	return rc == CS_OK && c->results > 0 ? send_frames(c, e) : rc;
 }
 
-static enum cs_rc handle_sign(struct session *c, struct cs_err *e)
+static enum cs_rc handle_sign(struct session *c, struct cs_bytes body, struct cs_err *e)
 {
 	struct cs_signer_sign request;
 	enum cs_rc rc;
 
-	rc = cs_signer_sign_parse(cs_buf_bytes(&c->in), &request, e);
+	rc = cs_signer_sign_parse(body, &request, e);
 	if (rc != CS_OK)
 		return rc;
 	c->results = request.artifact_count;
@@ -125,12 +134,12 @@ static enum cs_rc handle_sign(struct session *c, struct cs_err *e)
 	return rc == CS_OK ? send_done(c, e) : rc;
 }
 
-static enum cs_rc handle_status(struct session *c, struct cs_err *e)
+static enum cs_rc handle_status(struct session *c, struct cs_bytes body, struct cs_err *e)
 {
 	struct cs_signer_health health;
 	enum cs_rc rc;
 
-	if (c->in.len > 0)
+	if (body.len > 0)
 		return CS_FAIL(e, CS_E_INVALID, "STATUS frame: has a body");
 	cs_keyring_health(c->serve->signing->keyring, &health);
 	cs_signer_health_write(&health, &c->body);
@@ -141,24 +150,48 @@ static enum cs_rc handle_status(struct session *c, struct cs_err *e)
 /* The frames that a daemon may send. */
 static const struct {
 	uint8_t type;
-	enum cs_rc (*handle)(struct session *c, struct cs_err *e);
+	enum cs_rc (*handle)(struct session *c, struct cs_bytes body, struct cs_err *e);
 } handlers[] = {
 	{ CS_MSG_SIGN, handle_sign },
 	{ CS_MSG_STATUS, handle_status },
 };
 
+/* The next frame; a stop waits for the rest of one that has begun. */
+static enum cs_rc next_frame(struct session *c, uint8_t *typep, struct cs_bytes *bodyp,
+			     struct cs_err *e)
+{
+	int64_t deadline = 0;
+	enum cs_rc rc;
+
+	if (!may_go_on(c->serve))
+		return CS_FAIL(e, CS_E_CLOSED, "the child ends");
+	while ((rc = cs_frame_next(&c->in, c->fd, typep, bodyp, e)) == CS_E_PENDING) {
+		if (!cs_frame_in_has_begun(&c->in)) {
+			rc = wait_readable(c->serve, c->fd, e);
+		} else {
+			if (deadline == 0)
+				deadline = cs_clock_mono() + FRAME_TIMEOUT_US;
+			rc = cs_frame_wait(c->fd, deadline, e);
+		}
+		if (rc != CS_OK)
+			break;
+	}
+	return rc;
+}
+
 static enum cs_rc handle_frame(struct session *c, struct cs_err *e)
 {
+	struct cs_bytes body;
 	uint8_t type;
 	enum cs_rc rc;
 	size_t i;
 
-	rc = cs_frame_recv(c->fd, &type, &c->in, cs_clock_mono() + FRAME_TIMEOUT_US, e);
+	rc = next_frame(c, &type, &body, e);
 	if (rc != CS_OK)
 		return rc;
 	for (i = 0; i < sizeof(handlers) / sizeof(handlers[0]); i++)
 		if (handlers[i].type == type)
-			return handlers[i].handle(c, e);
+			return handlers[i].handle(c, body, e);
 	return CS_FAIL(e, CS_E_INVALID, "no frame of type %u is known", type);
 }
 
@@ -174,19 +207,18 @@ static void say_error(struct session *c, const struct cs_err *why)
 		(void)!send_frames(c, &ignored);
 }
 
+/* A frame is begun when the answer to the one before has left, whatever was received already. */
 static enum cs_rc serve_frames(struct session *c, struct cs_err *e)
 {
 	enum cs_rc rc;
 
-	cs_buf_reset(&c->out); /* what an earlier connection left */
+	cs_frame_in_reset(&c->in); /* what an earlier connection left */
+	cs_buf_reset(&c->out);
 	cs_signer_hello_write(&c->serve->hello, &c->body);
 	rc = add_frame(c, CS_MSG_HELLO, e);
 	if (rc == CS_OK)
 		rc = send_frames(c, e);
 	while (rc == CS_OK) {
-		rc = wait_readable(c->serve, c->fd, e);
-		if (rc != CS_OK)
-			break;
 		rc = handle_frame(c, e);
 		if (rc == CS_E_INVALID || rc == CS_E_TOO_LARGE)
 			say_error(c, e);
@@ -220,7 +252,7 @@ enum cs_rc cs_serve(struct cs_serve *s, struct cs_err *e)
 	enum cs_rc rc = CS_OK;
 
 	assert(s->listen_fd >= 0 && s->peer_uid >= 0);
-	cs_buf_init(&c.in, CS_FRAME_MAX);
+	cs_frame_in_init(&c.in, CS_FRAME_MAX - 1);
 	cs_buf_init(&c.body, CS_RAW_SIG_MAX + 4096);
 	cs_buf_init(&c.out, CS_RAW_SIG_MAX + 8192);
 	while (rc == CS_OK) {
@@ -233,10 +265,11 @@ enum cs_rc cs_serve(struct cs_serve *s, struct cs_err *e)
 		else if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
 			rc = CS_FAIL(e, CS_E_IO, "accept: %s", strerror(errno));
 	}
-	cs_buf_done(&c.in);
+	cs_frame_in_done(&c.in);
 	cs_buf_done(&c.body);
 	cs_buf_done(&c.out);
 	if (rc == CS_E_CLOSED)
-		rc = *s->stop ? CS_OK : CS_FAIL(e, CS_E_HSM, "the token or its session is lost");
+		rc = is_stopping(s) ? CS_OK
+				    : CS_FAIL(e, CS_E_HSM, "the token or its session is lost");
 	return rc;
 }
