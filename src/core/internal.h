@@ -190,6 +190,7 @@ struct cs_core {
 	size_t attempt_thread_count;
 	pthread_t timer, watcher;
 	bool timer_runs, watcher_runs;
+	int64_t timer_offset; /* the clock when the timer looked; its thread only */
 
 	pthread_mutex_t lock; /* guards what follows */
 	struct cs_clock_spans spans;

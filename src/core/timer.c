@@ -82,11 +82,12 @@ static enum cs_rc nothing_run(struct cs_core *c, struct cs_store *s, void *arg, 
 }
 
 /** The writer notes a jump before the next event; an idle daemon shall not wait for one. */
-static void watch_clock(struct cs_core *c, int64_t *offset)
+static void watch_clock(struct cs_core *c)
 {
 	struct cs_err e = { 0 };
 
-	if (cs_event_clock_jumped(offset) && cs_writer_run(c, nothing_run, NULL, &e) != CS_OK)
+	if (cs_event_clock_jumped(&c->timer_offset) &&
+	    cs_writer_run(c, nothing_run, NULL, &e) != CS_OK)
 		cs_log(CS_LOG_ERROR, "clock-jump", "not recorded: %s", e.msg);
 }
 
@@ -153,13 +154,12 @@ static void every_second(struct cs_core *c, int64_t second)
 static void *timer_main(void *arg)
 {
 	struct cs_core *c = arg;
-	int64_t offset = cs_clock_now() - cs_clock_mono();
 	int64_t second = 0, next = cs_clock_mono();
 
 	while (!atomic_load(&c->stopping)) {
 		const int64_t now = cs_clock_mono();
 
-		watch_clock(c, &offset);
+		watch_clock(c);
 		cs_waits_tick(c, now);
 		if (now >= next) {
 			every_second(c, ++second);
@@ -172,8 +172,11 @@ static void *timer_main(void *arg)
 
 enum cs_rc cs_timer_start(struct cs_core *c, struct cs_err *e)
 {
-	const int err = pthread_create(&c->timer, NULL, timer_main, c);
+	int err;
 
+	/* here: a step of the clock while the thread starts is one that it sees */
+	c->timer_offset = cs_clock_now() - cs_clock_mono();
+	err = pthread_create(&c->timer, NULL, timer_main, c);
 	if (err)
 		return CS_FAIL(e, CS_E_NOMEM, "the timer's thread: %s", strerror(err));
 	c->timer_runs = true;

@@ -728,14 +728,14 @@ START_TEST(reads_have_a_rate)
 	must(cs_core_admit_read(core, &who, 1, &after, &e), &e);
 	must(cs_core_admit_read(core, &who, 19, &after, &e), &e);
 	ck_assert_int_eq(cs_core_admit_read(core, &who, 1, &after, &e), CS_E_RATE);
-	ck_assert_int_eq(after, 3 + 1);
+	ck_assert(after == 3 || after == 4); /* by the clock */
 	ck_assert_ptr_nonnull(strstr(e.msg, "read_rate"));
 	must(cs_core_admit_read(core, &next, 1, &after, &e), &e);
 	/* what costs more than a full bucket is not refused for ever */
 	other.read_rate = 5;
 	ck_assert_int_eq(cs_core_admit_read(core, &next, 10, &after, &e), CS_OK);
 	ck_assert_int_eq(cs_core_admit_read(core, &next, 10, &after, &e), CS_E_RATE);
-	ck_assert_int_eq(after, 60 + 1);
+	ck_assert(after == 60 || after == 61);
 }
 END_TEST
 
