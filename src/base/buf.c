@@ -105,7 +105,10 @@ void cs_buf_add_str(struct cs_buf *b, const char *s)
 
 void cs_buf_add_char(struct cs_buf *b, char c)
 {
-	cs_buf_add(b, &c, 1);
+	uint8_t *p = cs_buf_extend(b, 1);
+
+	if (p)
+		*p = (uint8_t)c;
 }
 
 void cs_buf_vaddf(struct cs_buf *b, const char *fmt, va_list ap)

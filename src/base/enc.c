@@ -21,27 +21,28 @@ void cs_hex_encode(const uint8_t *data, size_t len, char *out)
 	*out = '\0';
 }
 
-/* 0..15, or -1: upper case is refused. */
-static int hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return -1;
-}
+/* Value of a digit and 1 more, so that what the table leaves out is none: upper case is refused. */
+static const uint8_t hex_values[UINT8_MAX + 1] = {
+	['0'] = 1,  ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,
+	['6'] = 7,  ['7'] = 8,  ['8'] = 9,  ['9'] = 10, ['a'] = 11, ['b'] = 12,
+	['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
+};
 
 bool cs_hex_decode(const char *hex, uint8_t *out, size_t outlen)
 {
 	/* twice: out is written on success only */
 	for (size_t i = 0; i < 2 * outlen; i++) {
-		if (hex_value(hex[i]) < 0)
+		if (hex_values[(uint8_t)hex[i]] == 0)
 			return false; /* also stops at the NUL of a short string */
 	}
 	if (hex[2 * outlen] != '\0')
 		return false;
-	for (size_t i = 0; i < outlen; i++)
-		out[i] = (uint8_t)(hex_value(hex[2 * i]) << 4 | hex_value(hex[2 * i + 1]));
+	for (size_t i = 0; i < outlen; i++) {
+		unsigned high = hex_values[(uint8_t)hex[2 * i]] - 1U;
+		unsigned low = hex_values[(uint8_t)hex[2 * i + 1]] - 1U;
+
+		out[i] = (uint8_t)(high << 4 | low);
+	}
 	return true;
 }
 

@@ -19,9 +19,19 @@ static const char short_escape[0x80] = {
 	['\r'] = 'r', ['"'] = '"',  ['\\'] = '\\',
 };
 
-void cs_jcs_add_string(struct cs_buf *out, const char *s)
+/* Bytes at the front of s that stand for themselves, as far as they are ASCII. */
+static size_t plain_length(const char *s)
 {
-	size_t len = strlen(s), start = 0;
+	size_t len = 0;
+
+	while (s[len] >= 0x20 && s[len] < 0x7f && s[len] != '"' && s[len] != '\\')
+		len++;
+	return len;
+}
+
+static void add_escaped(struct cs_buf *out, const char *s, size_t len)
+{
+	size_t start = 0;
 
 	if (!cs_text_is_utf8((const uint8_t *)s, len)) {
 		cs_buf_fail(out, CS_E_INVALID);
@@ -42,6 +52,23 @@ void cs_jcs_add_string(struct cs_buf *out, const char *s)
 	}
 	cs_buf_add(out, s + start, len - start);
 	cs_buf_add_char(out, '"');
+}
+
+void cs_jcs_add_string(struct cs_buf *out, const char *s)
+{
+	size_t len = plain_length(s);
+	uint8_t *p;
+
+	if (s[len] != '\0') {
+		add_escaped(out, s, strlen(s));
+		return;
+	}
+	p = cs_buf_extend(out, len + 2);
+	if (!p)
+		return;
+	p[0] = '"';
+	memcpy(p + 1, s, len);
+	p[len + 1] = '"';
 }
 
 void cs_jw_init(struct cs_jw *w, struct cs_buf *out)

@@ -206,10 +206,9 @@ static const struct {
 	[CS_JSON_ARRAY] = { "an array", JSON_ARRAY, check_array, store_node },
 };
 
-static enum cs_rc check_field(const json_t *object, const char *path, const struct cs_json_field *f,
+static enum cs_rc check_field(const json_t *value, const char *path, const struct cs_json_field *f,
 			      struct cs_err *e)
 {
-	const json_t *value = json_object_get(object, f->name);
 	json_type type;
 
 	if (!value)
@@ -221,22 +220,41 @@ static enum cs_rc check_field(const json_t *object, const char *path, const stru
 	return kinds[f->kind].check ? kinds[f->kind].check(path, f, value, e) : CS_OK;
 }
 
-static enum cs_rc check_known(const json_t *object, const char *path,
-			      const struct cs_json_field *fields, size_t count, struct cs_err *e)
+/* Which field has this name; looked for from `hint` on, round. `count` when none has. */
+static size_t find_field(const struct cs_json_field *fields, size_t count, size_t hint,
+			 const char *name)
+{
+	for (size_t i = hint; i < count; i++) {
+		if (strcmp(fields[i].name, name) == 0)
+			return i;
+	}
+	for (size_t i = 0; i < hint; i++) {
+		if (strcmp(fields[i].name, name) == 0)
+			return i;
+	}
+	return count;
+}
+
+/* The value of each field, NULL where there is none. Tables and canonical documents are both in
+ * ascending order, so the next member nearly always belongs to the next field. */
+static enum cs_rc match(const json_t *object, const char *path, const struct cs_json_field *fields,
+			size_t count, const json_t **values, struct cs_err *e)
 {
 	json_t *o = cs_json_mutable(object);
+	size_t next = 0;
 
 	for (void *it = json_object_iter(o); it; it = json_object_iter_next(o, it)) {
-		const char *key = json_object_iter_key(it);
+		const char *name = json_object_iter_key(it);
+		size_t i = find_field(fields, count, next, name);
 		struct cs_buf shown;
-		size_t i = 0;
 
-		while (i < count && strcmp(fields[i].name, key) != 0)
-			i++;
-		if (i < count)
+		if (i < count) {
+			values[i] = json_object_iter_value(it);
+			next = i + 1;
 			continue;
+		}
 		cs_buf_init(&shown, SHOWN_MAX);
-		cs_text_show(key, &shown);
+		cs_text_show(name, &shown);
 		fail(path, cs_buf_str(&shown), e, "unknown field");
 		cs_buf_done(&shown);
 		return CS_E_INVALID;
@@ -247,19 +265,19 @@ static enum cs_rc check_known(const json_t *object, const char *path,
 enum cs_rc cs_json_read(const json_t *object, const char *path, const struct cs_json_field *fields,
 			size_t count, struct cs_err *e)
 {
+	const json_t *values[CS_JSON_FIELDS_MAX] = { NULL };
 	enum cs_rc rc;
 
+	assert(count <= CS_JSON_FIELDS_MAX);
 	if (!json_is_object(object))
 		return fail(path, "", e, "%s; it must be an object",
 			    object ? type_name(object) : "missing");
-	rc = check_known(object, path, fields, count, e);
+	rc = match(object, path, fields, count, values, e);
 	for (size_t i = 0; i < count && rc == CS_OK; i++)
-		rc = check_field(object, path, &fields[i], e);
+		rc = check_field(values[i], path, &fields[i], e);
 	for (size_t i = 0; i < count && rc == CS_OK; i++) {
-		const json_t *value = json_object_get(object, fields[i].name);
-
-		if (value && fields[i].out)
-			kinds[fields[i].kind].store(fields[i].out, value);
+		if (values[i] && fields[i].out)
+			kinds[fields[i].kind].store(fields[i].out, values[i]);
 	}
 	return rc;
 }

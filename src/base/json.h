@@ -69,8 +69,11 @@ struct cs_json_field {
 	{ (name), CS_JSON_ARRAY, (optional), CS_TEXT_ANY, (min), (max), CS_JSON_OUT(json_t *, p) }
 /* clang-format on */
 
+#define CS_JSON_FIELDS_MAX 32
+
 /**
- * Read an object by its table. Nothing is stored unless the whole object is right.
+ * Read an object by its table, of at most CS_JSON_FIELDS_MAX fields; fastest with the fields in
+ * ascending order. Nothing is stored unless the whole object is right.
  *
  * @param path  where the object stands ("artifacts[2]"), for errors; "" at the top
  */

@@ -33,17 +33,25 @@ static bool take_word(struct plain *t, const char *word)
 	return *word == '\0';
 }
 
+/* Printable ASCII without '"' and '\\': what a string holds as itself. */
+static const bool is_itself[UINT8_MAX + 1] = {
+	[0x20 ... '"' - 1] = true,
+	['"' + 1 ... '\\' - 1] = true,
+	['\\' + 1 ... 0x7e] = true,
+};
+
 /* What stands between quotes; it is in the text, so it has no NUL at its end. */
 static bool take_string(struct plain *t, struct cs_bytes *out)
 {
-	const uint8_t *start;
+	const uint8_t *start, *p;
 
 	if (!take(t, '"'))
 		return false;
 	start = t->p;
-	while (t->p < t->end && *t->p >= 0x20 && *t->p < 0x7f && *t->p != '"' && *t->p != '\\')
-		t->p++;
-	*out = (struct cs_bytes){ start, (size_t)(t->p - start) };
+	for (p = start; p < t->end && is_itself[*p];)
+		p++;
+	t->p = p;
+	*out = (struct cs_bytes){ start, (size_t)(p - start) };
 	return take(t, '"');
 }
 

@@ -80,17 +80,17 @@ static bool is_digit(char c)
 	return c >= '0' && c <= '9';
 }
 
-static bool is_name_char(char c)
-{
-	return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-	       (c != '\0' && strchr("._+/@:-", c));
-}
+static const bool is_name_char[UINT8_MAX + 1] = {
+	['0' ... '9'] = true, ['A' ... 'Z'] = true, ['a' ... 'z'] = true, ['.'] = true,
+	['_'] = true,         ['+'] = true,         ['/'] = true,         ['@'] = true,
+	[':'] = true,         ['-'] = true,
+};
 
 bool cs_text_is_name(const char *s, size_t max)
 {
 	size_t len = 0;
 
-	while (is_name_char(s[len]))
+	while (is_name_char[(uint8_t)s[len]])
 		len++;
 	return s[len] == '\0' && len >= 1 && len <= max;
 }
@@ -103,11 +103,14 @@ bool cs_text_is_free(const char *s, size_t max)
 	if (left > max)
 		return false;
 	while (left > 0) {
-		uint32_t cp;
-		size_t n = decode(p, left, &cp);
+		uint32_t cp = *p;
+		size_t n = 1;
 
-		if (n == 0 || !may_show(cp))
-			return false;
+		if (cp < 0x20 || cp >= 0x7f) { /* nearly all is printable ASCII */
+			n = decode(p, left, &cp);
+			if (n == 0 || !may_show(cp))
+				return false;
+		}
 		p += n;
 		left -= n;
 	}

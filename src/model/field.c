@@ -6,22 +6,45 @@
 #include "model/field.h"
 
 #include <assert.h>
-#include <stdio.h>
 #include <string.h>
+
+/* Paths are made for every object that is read, and shown for hardly any: so not by snprintf. */
+static void extend_path(struct cs_path *p, const char *text, size_t len)
+{
+	size_t have = strlen(p->text);
+	size_t room = sizeof(p->text) - 1 - have;
+
+	if (len > room)
+		len = room;
+	memcpy(p->text + have, text, len);
+	p->text[have + len] = '\0';
+}
 
 struct cs_path cs_path_at(const char *parent, size_t index)
 {
-	struct cs_path p;
+	char digits[24]; /* of SIZE_MAX and two brackets */
+	size_t at = sizeof(digits);
+	struct cs_path p = { "" };
 
-	(void)snprintf(p.text, sizeof(p.text), "%s[%zu]", parent, index);
+	digits[--at] = ']';
+	do {
+		digits[--at] = (char)('0' + index % 10);
+		index /= 10;
+	} while (index > 0);
+	digits[--at] = '[';
+	extend_path(&p, parent, strlen(parent));
+	extend_path(&p, digits + at, sizeof(digits) - at);
 	return p;
 }
 
 struct cs_path cs_path_of(const char *parent, const char *name)
 {
-	struct cs_path p;
+	struct cs_path p = { "" };
 
-	(void)snprintf(p.text, sizeof(p.text), "%s%s%s", parent, parent[0] ? "." : "", name);
+	extend_path(&p, parent, strlen(parent));
+	if (parent[0])
+		extend_path(&p, ".", 1);
+	extend_path(&p, name, strlen(name));
 	return p;
 }
 
