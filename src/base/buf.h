@@ -8,12 +8,16 @@
 #define CS_BASE_BUF_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/err.h"
 
 /** Elements of an array. */
 #define CS_COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/** The struct of a type whose member this pointer points to. */
+#define CS_OWNER(type, member, pointer) ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 
 struct cs_buf {
 	uint8_t *data; /* owned; NULL while empty */

@@ -20,6 +20,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/notify.h"
+#include "base/pool.h"
 #include "base/queue.h"
 #include "base/secret.h"
 #include "unit/base_unit.h"
@@ -212,11 +213,48 @@ START_TEST(threads_lose_and_double_nothing)
 }
 END_TEST
 
+/* A job that puts the next one, as the steps of a pipeline do. */
+struct chain {
+	struct cs_job job; /* first */
+	struct cs_pool *pool;
+	int left;
+	_Atomic int *done;
+};
+
+static void run_chain(struct cs_job *job)
+{
+	struct chain *c = (struct chain *)job;
+
+	if (c->left-- > 0)
+		cs_pool_put(c->pool, job);
+	else
+		++*c->done;
+}
+
+START_TEST(a_pool_runs_every_job_before_it_ends)
+{
+	struct chain chains[50];
+	_Atomic int done = 0;
+	struct cs_pool *pool = NULL;
+	struct cs_err e = { 0 };
+
+	CHECK_OK(cs_pool_new((size_t)_i, &pool, &e));
+	for (int i = 0; i < COUNT(chains); i++) {
+		chains[i] = (struct chain){ { .run = run_chain }, pool, i * 7, &done };
+		cs_pool_put(pool, &chains[i].job);
+	}
+	cs_pool_free(pool);
+	ck_assert_int_eq(done, COUNT(chains));
+	cs_pool_free(NULL);
+}
+END_TEST
+
 void add_queue_tests(TCase *tc)
 {
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, a_queue_is_bounded_and_in_order);
 	tcase_add_test(tc, threads_lose_and_double_nothing);
+	tcase_add_loop_test(tc, a_pool_runs_every_job_before_it_ends, 1, 4);
 }
 
 /* --- file.h */

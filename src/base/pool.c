@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Jobs in a list under one mutex. A thread is woken only when one sleeps: with enough to do none
+ * does, and a job costs no system call.
+ * See pool.h for the contract.
+ */
+#include "base/pool.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct cs_pool {
+	pthread_mutex_t lock;
+	pthread_cond_t something;
+	struct cs_job *first, **end;
+	bool closed;
+	size_t asleep, woken; /* threads; of them those that are on their way */
+	size_t count;
+	pthread_t threads[];
+};
+
+/* The next job, or NULL when the pool is closed and nothing is left. */
+static struct cs_job *take(struct cs_pool *p)
+{
+	struct cs_job *job;
+
+	pthread_mutex_lock(&p->lock);
+	while (!p->first && !p->closed) {
+		p->asleep++;
+		pthread_cond_wait(&p->something, &p->lock);
+		p->asleep--;
+		if (p->woken > 0)
+			p->woken--;
+	}
+	job = p->first;
+	if (job) {
+		p->first = job->next;
+		if (!p->first)
+			p->end = &p->first;
+	}
+	pthread_mutex_unlock(&p->lock);
+	return job;
+}
+
+static void *pool_main(void *arg)
+{
+	struct cs_job *job;
+
+	while ((job = take(arg)) != NULL)
+		job->run(job);
+	return NULL;
+}
+
+enum cs_rc cs_pool_new(size_t threads, struct cs_pool **pp, struct cs_err *e)
+{
+	struct cs_pool *p = calloc(1, sizeof(*p) + threads * sizeof(p->threads[0]));
+	int err = 0;
+
+	assert(threads > 0);
+	if (!p)
+		return CS_FAIL(e, CS_E_NOMEM, "a pool of %zu threads", threads);
+	pthread_mutex_init(&p->lock, NULL);
+	pthread_cond_init(&p->something, NULL);
+	p->end = &p->first;
+	while (err == 0 && p->count < threads) {
+		err = pthread_create(&p->threads[p->count], NULL, pool_main, p);
+		p->count += err == 0;
+	}
+	if (err != 0) {
+		cs_pool_free(p);
+		return CS_FAIL(e, CS_E_NOMEM, "a pool's thread: %s", strerror(err));
+	}
+	*pp = p;
+	return CS_OK;
+}
+
+void cs_pool_free(struct cs_pool *p)
+{
+	if (!p)
+		return;
+	pthread_mutex_lock(&p->lock);
+	p->closed = true;
+	pthread_cond_broadcast(&p->something);
+	pthread_mutex_unlock(&p->lock);
+	for (size_t i = 0; i < p->count; i++)
+		pthread_join(p->threads[i], NULL);
+	pthread_cond_destroy(&p->something);
+	pthread_mutex_destroy(&p->lock);
+	free(p);
+}
+
+void cs_pool_put(struct cs_pool *p, struct cs_job *job)
+{
+	bool wake;
+
+	assert(job->run);
+	job->next = NULL;
+	pthread_mutex_lock(&p->lock);
+	*p->end = job;
+	p->end = &job->next;
+	wake = p->asleep > p->woken;
+	p->woken += wake;
+	pthread_mutex_unlock(&p->lock);
+	if (wake)
+		pthread_cond_signal(&p->something);
+}
