@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Attempts that no POST waits for: of what people approved, and of what is due again. Judged once
- * more, then run by a few threads.
+ * more, on the pool, and started.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -9,16 +9,11 @@
 #include "base/log.h"
 #include "core/internal.h"
 
+#define SCHEDULED_MAX 1024
 #define REFUSED_PAUSE (5 * CS_SECOND) /* before what may not be signed now is judged again */
 #define AWAY_PAUSE CS_SECOND          /* before a signer that is away is looked at again */
 
 /* --- one attempt --- */
-
-static enum cs_rc begin_run(struct cs_core *c, struct cs_store *s, void *arg, struct cs_err *e)
-{
-	(void)c;
-	return cs_attempt_begin(arg, s, e);
-}
 
 /** The name of its key means another key now: nothing can help. */
 static void cancel_by_policy(struct cs_core *c, const struct cs_case *k, const struct cs_err *why)
@@ -114,76 +109,107 @@ static bool is_worth_a_try(struct cs_core *c, struct cs_case *k)
 	return false;
 }
 
-/** Load, judge, begin and run. */
-static void try_request(struct cs_core *c, const char *id)
+/* --- turns on the pool --- */
+
+struct turn {
+	struct cs_job job; /* first */
+	struct cs_command begin;
+	struct cs_core *core;
+	struct cs_attempt *attempt;
+	char id[CS_UUID_TEXT];
+};
+
+static void turn_over(struct turn *t)
 {
+	cs_attempt_free(t->attempt);
+	atomic_fetch_sub(&t->core->ongoing, 1);
+	free(t);
+}
+
+static void free_turn(struct cs_job *job)
+{
+	turn_over((struct turn *)job);
+}
+
+static void attempt_ended(void *arg)
+{
+	struct turn *t = arg;
+
+	t->job.run = free_turn;
+	cs_pool_put(t->core->pool, &t->job);
+}
+
+static enum cs_rc begin_run(struct cs_core *c, struct cs_store *s, void *arg, struct cs_err *e)
+{
+	const struct turn *t = arg;
+
+	(void)c;
+	return cs_attempt_begin(t->attempt, s, e);
+}
+
+/** On the writer's thread. */
+static void begin_done(struct cs_command *cmd)
+{
+	struct turn *t = cmd->arg;
+
+	if (cmd->rc == CS_OK) {
+		cs_attempt_start(t->attempt, attempt_ended, t);
+		return;
+	}
+	if (cmd->rc != CS_E_CONFLICT && cmd->rc != CS_E_EXPIRED)
+		cs_log(CS_LOG_ERROR, "attempt-not-begun", "request %s: %s", t->id, cmd->err.msg);
+	attempt_ended(t);
+}
+
+/** Load and judge. @return true with t->attempt, ready to begin */
+static bool prepare(struct turn *t)
+{
+	struct cs_core *c = t->core;
 	struct cs_case *k = cs_case_new(c);
-	struct cs_attempt *a = NULL;
 	struct cs_err e = { 0 };
 	enum cs_rc rc;
 
 	if (!k)
-		return; /* the timer comes back to it */
-	rc = cs_case_read(c, k, id, &e);
+		return false; /* the timer comes back to it */
+	rc = cs_case_read(c, k, t->id, &e);
 	if (rc != CS_OK || !is_worth_a_try(c, k)) {
 		cs_case_free(k);
-		return;
+		return false;
 	}
-	rc = cs_attempt_new(c, k, &a, &e);
-	if (rc == CS_OK)
-		rc = cs_writer_run(c, begin_run, a, &e);
-	if (rc == CS_OK)
-		cs_attempt_run(a);
-	else if (rc != CS_E_CONFLICT && rc != CS_E_EXPIRED)
-		cs_log(CS_LOG_ERROR, "attempt-not-begun", "request %s: %s", id, e.msg);
-	cs_attempt_free(a);
+	rc = cs_attempt_new(c, k, &t->attempt, &e);
+	if (rc != CS_OK)
+		cs_log(CS_LOG_ERROR, "attempt-not-begun", "request %s: %s", t->id, e.msg);
+	return rc == CS_OK;
 }
 
-/* --- the threads --- */
+static void take_turn(struct cs_job *job)
+{
+	struct turn *t = (struct turn *)job;
+
+	atomic_fetch_sub(&t->core->scheduled, 1);
+	if (atomic_load(&t->core->draining) || !prepare(t)) {
+		turn_over(t);
+		return;
+	}
+	t->begin = (struct cs_command){ .run = begin_run, .arg = t, .done = begin_done };
+	t->begin.rc = cs_writer_put(t->core, &t->begin, &t->begin.err);
+	if (t->begin.rc != CS_OK)
+		begin_done(&t->begin);
+}
 
 void cs_core_schedule(struct cs_core *c, const char *id)
 {
-	char *copy = strdup(id);
+	struct turn *t;
 
-	if (copy && cs_queue_put(c->attempts, copy) != CS_OK)
-		free(copy); /* full, or stopping: the timer finds the request again */
-}
-
-static void *attempts_main(void *arg)
-{
-	struct cs_core *c = arg;
-	char *id;
-
-	while ((id = cs_queue_take(c->attempts)) != NULL) {
-		if (!atomic_load(&c->draining))
-			try_request(c, id);
-		free(id);
-	}
-	return NULL;
-}
-
-enum cs_rc cs_attempts_start(struct cs_core *c, struct cs_err *e)
-{
-	enum cs_rc rc = cs_queue_new(1024, &c->attempts, e);
-
-	while (rc == CS_OK && c->attempt_thread_count < CS_ATTEMPT_THREADS) {
-		const int err = pthread_create(&c->attempt_threads[c->attempt_thread_count], NULL,
-					       attempts_main, c);
-
-		if (err)
-			return CS_FAIL(e, CS_E_NOMEM, "an attempt thread: %s", strerror(err));
-		c->attempt_thread_count++;
-	}
-	return rc;
-}
-
-void cs_attempts_stop(struct cs_core *c)
-{
-	if (!c->attempts)
+	if (atomic_load(&c->draining) || atomic_load(&c->scheduled) >= SCHEDULED_MAX)
+		return; /* the timer finds the request again, or the next start */
+	t = calloc(1, sizeof(*t));
+	if (!t)
 		return;
-	cs_queue_close(c->attempts);
-	while (c->attempt_thread_count > 0)
-		pthread_join(c->attempt_threads[--c->attempt_thread_count], NULL);
-	cs_queue_free(c->attempts);
-	c->attempts = NULL;
+	t->job.run = take_turn;
+	t->core = c;
+	memcpy(t->id, id, strlen(id) + 1);
+	atomic_fetch_add(&c->scheduled, 1);
+	atomic_fetch_add(&c->ongoing, 1);
+	cs_pool_put(c->pool, &t->job);
 }

@@ -7,9 +7,13 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "core/internal.h"
+
+#define POOL_LEAST 2
 
 static enum cs_rc open_signers(struct cs_core *c, const struct cs_core_config *config,
 			       struct cs_err *e)
@@ -40,7 +44,6 @@ static struct cs_core *core_new(const struct cs_core_config *config,
 	c->database = strdup(config->database);
 	c->version = strdup(config->version);
 	c->disk_watermark = config->disk_watermark;
-	c->inline_max = (int)(config->readers - config->readers / 8);
 	c->policy = cs_policy_ref(files->policy);
 	c->access = cs_access_ref(files->access);
 	return c;
@@ -63,6 +66,14 @@ static void core_free(struct cs_core *c)
 	free(c);
 }
 
+/** As many threads as there are CPUs: what they do is nearly all CPU. */
+static enum cs_rc start_pool(struct cs_core *c, struct cs_err *e)
+{
+	const long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+
+	return cs_pool_new(cpus < POOL_LEAST ? POOL_LEAST : (size_t)cpus, &c->pool, e);
+}
+
 static enum cs_rc core_start(struct cs_core *c, const struct cs_core_config *config,
 			     const struct cs_core_policy *files, struct cs_err *e)
 {
@@ -82,17 +93,21 @@ static enum cs_rc core_start(struct cs_core *c, const struct cs_core_config *con
 	c->changed = log.size;
 	atomic_store(&c->revision, log.size);
 	if ((rc = cs_writer_new(c, c->store, &c->writer, e)) != CS_OK ||
-	    (rc = cs_attempts_start(c, e)) != CS_OK || (rc = cs_timer_start(c, e)) != CS_OK)
+	    (rc = start_pool(c, e)) != CS_OK || (rc = cs_timer_start(c, e)) != CS_OK)
 		return rc;
 	return cs_watcher_start(c, e);
 }
 
+/** What is under way ends first: its exchanges have deadlines, and its commits the timer. */
 static void stop_threads(struct cs_core *c)
 {
+	while (atomic_load(&c->ongoing) > 0)
+		nanosleep(&(struct timespec){ .tv_nsec = 2000000 }, NULL);
 	atomic_store(&c->stopping, true);
 	cs_watcher_stop(c);
 	cs_timer_stop(c);
-	cs_attempts_stop(c);
+	cs_pool_free(c->pool);
+	c->pool = NULL;
 }
 
 enum cs_rc cs_core_open(const struct cs_core_config *config, const struct cs_core_policy *files,
@@ -162,9 +177,14 @@ enum cs_rc cs_core_reload(struct cs_core *c, const struct cs_core_policy *files,
 		.committed = reload_committed,
 	};
 
-	enum cs_rc rc = cs_writer_submit(c, &cmd, e);
+	enum cs_rc rc = cs_writer_do(c, &cmd, e);
 
 	if (rc == CS_OK)
 		cs_waits_notify_all(c);
 	return rc;
+}
+
+void cs_core_run(struct cs_core *c, struct cs_job *job)
+{
+	cs_pool_put(c->pool, job);
 }

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the server does, free of HTTP: every request's way from submission to release, top to bottom
- * in blocking calls from worker threads. The only layer that writes the store. See ARCHITECTURE.md,
+ * What the server does, free of HTTP: every request's way from submission to release. Calls block
+ * their worker thread for the log at most, a submission not even for that. The only layer that
+ * writes the store. See ARCHITECTURE.md,
  * "A request's life".
  */
 #ifndef CS_CORE_CORE_H
 #define CS_CORE_CORE_H
 
+#include "base/pool.h"
 #include "base/yaml.h"
 #include "model/access.h"
 #include "model/policy.h"
@@ -87,17 +89,25 @@ enum cs_rc cs_core_admit_read(struct cs_core *c, const struct cs_caller *who, in
 
 /* --- requests --- */
 
+/** The end of a submission: called once, on one of the core's threads or inside cs_core_submit.
+ * @param e  with anything but CS_OK */
+typedef void cs_core_submitted_fn(void *arg, enum cs_rc rc, const struct cs_err *e);
+
 /**
  * Submit. The answer is the request's view: signed when the signer answered in its time, else as
- * far as it is.
+ * far as it is. Blocks no thread for the log or the HSM: `done` is called in the end, with CS_OK;
+ * CS_E_DENIED, CS_E_NOT_FOUND, CS_E_INVALID by policy; CS_E_MISMATCH (same key, other body);
+ * CS_E_RATE; CS_E_BUSY, CS_E_UNAVAILABLE, CS_E_NO_SPACE (nothing was recorded). Until then `who`,
+ * `submission`, `idempotency_key` and `a` must stay.
  *
  * @param idempotency_key  1..CS_IDEMPOTENCY_KEY_MAX printable ASCII, or NULL
- * @return CS_OK; CS_E_DENIED, CS_E_NOT_FOUND, CS_E_INVALID by policy; CS_E_MISMATCH (same key,
- * other body); CS_E_RATE; CS_E_BUSY, CS_E_UNAVAILABLE, CS_E_NO_SPACE (nothing was recorded)
  */
-enum cs_rc cs_core_submit(struct cs_core *c, const struct cs_caller *who,
-			  const struct cs_submission *submission, const char *idempotency_key,
-			  struct cs_answer *a, struct cs_err *e) CS_MUST_CHECK;
+void cs_core_submit(struct cs_core *c, const struct cs_caller *who,
+		    const struct cs_submission *submission, const char *idempotency_key,
+		    struct cs_answer *a, cs_core_submitted_fn *done, void *arg);
+
+/** Run a job on the core's pool, as many at a time as there are CPUs. It must wait for nothing. */
+void cs_core_run(struct cs_core *c, struct cs_job *job);
 
 /** The view of one request. "Not found" and "not yours" look alike. */
 enum cs_rc cs_core_request(struct cs_core *c, const struct cs_caller *who, const char *id,

@@ -1,24 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The inside of core/: its state and the pieces that the files share. No other layer includes it.
- * Threads: workers (http's), one writer, one timer, a few that run attempts. Locks are never held
- * across fsync or HSM.
+ * Threads: workers (http's), one writer, a few for steps (the pool), one per signer, one timer, one
+ * watcher. Locks are never held across fsync or HSM.
  */
 #ifndef CS_CORE_INTERNAL_H
 #define CS_CORE_INTERNAL_H
 
 #include <pthread.h>
-#include <semaphore.h>
 #include <stdatomic.h>
 
 #include "audit/detail.h"
+#include "base/pool.h"
 #include "base/queue.h"
 #include "core/core.h"
 #include "quorum/quorum.h"
 #include "store/store.h"
 
-#define CS_READERS_MAX 4     /* reading connections; reads are short */
-#define CS_ATTEMPT_THREADS 4 /* run what was approved by people or is due again */
+#define CS_READERS_MAX 4                               /* reading connections; reads are short */
 #define CS_EQUAL_AGE (30 * INT64_C(86400) * CS_SECOND) /* equal requests and idempotency keys */
 #define CS_RETRIES 16 /* of an optimistic command that met a conflict */
 #define CS_CHECKS_MAX 8
@@ -29,17 +28,18 @@ struct cs_command;
 typedef enum cs_rc cs_command_fn(struct cs_core *c, struct cs_store *s, void *arg,
 				 struct cs_err *e);
 
-/** One unit of change, on its caller's stack until the batch is committed. Its first statement is
- * its guard. */
+/** One unit of change. Its owner keeps it until `done` is called. Its first statement is its guard.
+ */
 struct cs_command {
 	cs_command_fn *run;
 	void *arg;
 	bool alone; /* a batch of its own */
-	void (*committed)(struct cs_core *c,
-			  void *arg); /* on the writer's thread, after the commit; may be NULL */
+	/** On the writer's thread, after the commit; may be NULL. */
+	void (*committed)(struct cs_core *c, void *arg);
+	/** The same, last, whatever became of it; must only take note. */
+	void (*done)(struct cs_command *cmd);
 	enum cs_rc rc;
 	struct cs_err err;
-	sem_t done;
 };
 
 struct cs_writer;
@@ -47,11 +47,13 @@ enum cs_rc cs_writer_new(struct cs_core *c, struct cs_store *s, struct cs_writer
 			 struct cs_err *e) CS_MUST_CHECK;
 /** Ends after what is queued. The store stays open. */
 void cs_writer_free(struct cs_writer *w);
-/** Run a command and wait for its commit. CS_E_BUSY when the queue is full. */
+/** Queue a command. CS_E_BUSY when the queue is full: `done` is then never called. */
+enum cs_rc cs_writer_put(struct cs_core *c, struct cs_command *cmd, struct cs_err *e) CS_MUST_CHECK;
+/** Run a command like this one and wait for its commit; its `done` is not used. */
+enum cs_rc cs_writer_do(struct cs_core *c, const struct cs_command *what,
+			struct cs_err *e) CS_MUST_CHECK;
 enum cs_rc cs_writer_run(struct cs_core *c, cs_command_fn *run, void *arg,
 			 struct cs_err *e) CS_MUST_CHECK;
-enum cs_rc cs_writer_submit(struct cs_core *c, struct cs_command *cmd,
-			    struct cs_err *e) CS_MUST_CHECK;
 
 /* --- readers.c --- */
 
@@ -185,9 +187,7 @@ struct cs_core {
 	struct cs_waits waits;
 	struct cs_admission *admission;
 	struct cs_refusals *refusals;
-	struct cs_queue *attempts; /* of strdup'ed request ids */
-	pthread_t attempt_threads[CS_ATTEMPT_THREADS];
-	size_t attempt_thread_count;
+	struct cs_pool *pool; /* steps that take CPU, or read a little; none waits for an HSM */
 	pthread_t timer, watcher;
 	bool timer_runs, watcher_runs;
 	int64_t timer_offset; /* the clock when the timer looked; its thread only */
@@ -199,10 +199,11 @@ struct cs_core {
 	struct cs_core_check checks[CS_CHECKS_MAX];
 	size_t check_count;
 	struct cs_signer_seen seen[CS_TOKENS_MAX];
-	struct cs_attempt *running; /* every attempt from its plan to its end */
+	struct cs_attempt *running;   /* every attempt from its plan to its end */
+	struct cs_attempt *unsettled; /* of them those whose outcomes the writer must take again */
 
-	int inline_max; /* POSTs that may wait for their signatures; the other workers stay free */
-	atomic_int inline_posts;
+	atomic_int ongoing;   /* submissions and attempts that have not ended */
+	atomic_int scheduled; /* attempts that wait for their turn on the pool */
 	atomic_bool stopping;
 	atomic_bool draining;
 	atomic_bool log_broken; /* the last commit failed; cleared by the next that succeeds */
@@ -354,13 +355,15 @@ struct cs_case *cs_attempt_case(struct cs_attempt *a);
 /** In the writer's transaction: approved → signing and one sign.intent per artifact. */
 enum cs_rc cs_attempt_begin(struct cs_attempt *a, struct cs_store *s,
 			    struct cs_err *e) CS_MUST_CHECK;
-/** Ask the signers, verify, commit each outcome. The request is signed, failed or approved (again)
- * afterwards; the case shows it when it is signed. */
-void cs_attempt_run(struct cs_attempt *a);
-enum cs_rc cs_attempts_start(struct cs_core *c, struct cs_err *e) CS_MUST_CHECK;
-/** After what runs; what is queued is left to the next start. */
-void cs_attempts_stop(struct cs_core *c);
-/** Let an attempt thread try this request soon; the timer finds it if the queue is full. */
+/** Called once, on the writer's thread or from cs_attempt_start: the request is signed, failed or
+ * approved (again); the case shows it when it is signed. Must only take note. */
+typedef void cs_attempt_end_fn(void *arg);
+/** Once its intents are committed: ask the signers, verify, commit each outcome. Returns at once;
+ * any thread. The attempt stays until `ended` was called. */
+void cs_attempt_start(struct cs_attempt *a, cs_attempt_end_fn *ended, void *arg);
+/** Give the writer what it could not take a moment ago. The timer's thread. */
+void cs_attempts_settle_again(struct cs_core *c);
+/** Let the pool try this request soon; the timer finds it when too many wait. */
 void cs_core_schedule(struct cs_core *c, const char *id);
 /** Is an attempt on this request running in this process? */
 bool cs_attempt_is_running(struct cs_core *c, const char *id);

@@ -3,6 +3,8 @@
  * An attempt to sign what is approved: intents committed, then one frame per token, every outcome
  * committed as it comes. Invariants: intent before HSM, outcome before release, nothing is released
  * that does not verify.
+ * Nobody waits for an attempt: the signers' threads note the answers, a job on the core's pool
+ * checks them, the writer's thread commits their outcomes and begins the next step or the end.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -15,44 +17,79 @@
 #define BACKOFF_MAX (5 * CS_SECOND)
 #define SETTLE_MAX (2 * CS_SECOND) /* to write an outcome; a POST waits for it */
 
-/** One artifact of an attempt. */
-struct job {
-	bool planned; /* this attempt signs it */
-	bool settled; /* its outcome is committed */
-	int64_t number;
-	enum cs_artifact_state before;
-	const struct cs_key *key; /* borrowed from the case's policy */
-	struct cs_sha256 tbs;
-};
-
-struct cs_attempt {
-	struct cs_attempt *next; /* in the core's list of running ones */
-	struct cs_core *core;
-	struct cs_case *k;
-	size_t open; /* planned and not settled */
-	bool lost;   /* an outcome could not be written */
-	struct job jobs[CS_ARTIFACTS_MAX];
-	int64_t revision;   /* of the request after the intents */
-	int64_t signed_seq; /* of request.signed, 0 before; it may still be rolled back */
-	size_t awaited;     /* answers of the frame that is under way */
-	size_t last_index;
-	struct cs_buf last_raw; /* the frame's last signature, until its connection is free again */
-};
-
 /** What became of one artifact. */
 struct outcome {
-	size_t index;
 	enum cs_event_kind kind; /* sign.done, sign.failed or sign.unknown */
 	enum cs_artifact_state state;
 	const char *code, *message;
 	bool reached_hsm;
 	struct cs_sha256 raw;
-	struct cs_bytes signature; /* with sign.done */
+	struct cs_buf signature; /* with sign.done */
+};
+
+/** One artifact of an attempt. */
+struct job {
+	bool planned; /* this attempt signs it */
+	int64_t number;
+	enum cs_artifact_state before;
+	const struct cs_key *key; /* borrowed from the case's policy */
+	struct cs_sha256 tbs;
+	struct frame *frame; /* that asks for it */
+
+	/* the answer; under the attempt's lock until `due` was seen */
+	bool has_answer, due; /* due: to be settled, with an answer or without */
+	enum cs_sign_outcome answer;
+	char code[CS_NAME_MAX + 1], message[CS_REASON_MAX + 1];
+	struct cs_buf raw;
+
+	/* the step's */
+	bool settling, settled; /* its outcome is being committed; is committed */
+	struct outcome outcome;
+	struct cs_err error; /* that the outcome's texts are borrowed from */
+};
+
+/** What one token is asked. */
+struct frame {
+	struct cs_exchange x; /* first */
+	struct cs_attempt *attempt;
+	const char *token; /* borrowed from the case's policy */
+	struct cs_buf bytes;
+};
+
+struct cs_attempt {
+	struct cs_attempt *next; /* in the core's list of running ones */
+	struct cs_attempt
+		*next_unsettled; /* in its list of those that the writer must take again */
+	struct cs_core *core;
+	struct cs_case *k;
+	cs_attempt_end_fn *ended;
+	void *ended_arg;
+
+	struct cs_job step;         /* on the pool: look at the answers */
+	struct cs_command settling; /* at the writer: commit their outcomes */
+	int64_t settle_until;
+	int64_t revision;   /* of the request after the intents */
+	int64_t signed_seq; /* of request.signed, 0 before; it may still be rolled back */
+	size_t open;        /* planned and not settled */
+	bool lost;          /* an outcome could not be written */
+
+	pthread_mutex_t lock; /* guards what follows, and the answers of the jobs */
+	bool is_stepping;     /* a step or its commit is under way */
+	bool has_news;        /* since that step looked */
+
+	size_t frame_count;
+	struct frame *frames; /* owned */
+	struct job jobs[];    /* one for each artifact of the document */
 };
 
 static struct cs_bytes document_of(const struct cs_attempt *a)
 {
 	return cs_buf_bytes(&a->k->row.document);
+}
+
+static const char *token_of(const struct cs_attempt *a, size_t i)
+{
+	return a->k->policy->tokens[a->jobs[i].key->token].name;
 }
 
 /* --- planning --- */
@@ -109,10 +146,79 @@ bool cs_attempt_is_running(struct cs_core *c, const char *id)
 	return found;
 }
 
+/* --- frames --- */
+
+static void note_answer(struct cs_exchange *x, const struct cs_signer_result *r);
+static void note_end(struct cs_exchange *x);
+static void take_step(struct cs_job *step);
+
+/** The frame of a token; a new one when it has none yet. */
+static struct frame *frame_of(struct cs_attempt *a, const char *token)
+{
+	struct frame *f;
+
+	for (f = a->frames; f < a->frames + a->frame_count; f++)
+		if (strcmp(f->token, token) == 0)
+			return f;
+	a->frame_count++;
+	f->attempt = a;
+	f->token = token;
+	f->x.expect = &a->k->policy->digest;
+	f->x.on_result = note_answer;
+	f->x.on_end = note_end;
+	cs_buf_init(&f->bytes, CS_FRAME_MAX);
+	return f;
+}
+
+static enum cs_rc write_frame(const struct cs_attempt *a, struct frame *f, struct cs_buf *body,
+			      struct cs_err *e)
+{
+	struct cs_signer_sign m = { .document = document_of(a) };
+	enum cs_rc rc;
+
+	for (size_t i = 0; i < a->k->decision_count; i++)
+		m.decisions[m.decision_count++] = cs_buf_bytes(&a->k->decisions[i].envelope);
+	for (size_t i = 0; i < a->k->doc.count; i++) {
+		if (a->jobs[i].frame != f)
+			continue;
+		f->x.asked |= UINT32_C(1) << i;
+		m.artifacts[m.artifact_count].index = (uint32_t)i;
+		m.artifacts[m.artifact_count++].attempt = (uint32_t)a->jobs[i].number;
+	}
+	cs_buf_reset(body);
+	cs_signer_sign_write(&m, body);
+	rc = cs_buf_ok(body, "SIGN frame", e);
+	if (rc != CS_OK)
+		return rc;
+	cs_frame_add(&f->bytes, CS_MSG_SIGN, cs_buf_bytes(body));
+	f->x.frame = cs_buf_bytes(&f->bytes);
+	return cs_buf_ok(&f->bytes, "SIGN frame", e);
+}
+
+static enum cs_rc make_frames(struct cs_attempt *a, struct cs_err *e)
+{
+	enum cs_rc rc = CS_OK;
+	struct cs_buf body;
+
+	a->frames = calloc(a->open, sizeof(*a->frames));
+	if (!a->frames)
+		return CS_FAIL(e, CS_E_NOMEM, "an attempt");
+	for (size_t i = 0; i < a->k->doc.count; i++)
+		if (a->jobs[i].planned)
+			a->jobs[i].frame = frame_of(a, token_of(a, i));
+	cs_buf_init(&body, CS_FRAME_MAX);
+	for (size_t i = 0; rc == CS_OK && i < a->frame_count; i++)
+		rc = write_frame(a, &a->frames[i], &body, e);
+	cs_buf_done(&body);
+	return rc;
+}
+
+/* --- from plan to end --- */
+
 enum cs_rc cs_attempt_new(struct cs_core *c, struct cs_case *k, struct cs_attempt **ap,
 			  struct cs_err *e)
 {
-	struct cs_attempt *a = calloc(1, sizeof(*a));
+	struct cs_attempt *a = calloc(1, sizeof(*a) + k->doc.count * sizeof(a->jobs[0]));
 	enum cs_rc rc = CS_OK;
 
 	if (!a) {
@@ -121,10 +227,17 @@ enum cs_rc cs_attempt_new(struct cs_core *c, struct cs_case *k, struct cs_attemp
 	}
 	a->core = c;
 	a->k = k;
+	a->step.run = take_step;
+	pthread_mutex_init(&a->lock, NULL);
+	for (size_t i = 0; i < k->doc.count; i++) {
+		cs_buf_init(&a->jobs[i].raw, CS_RAW_SIG_MAX);
+		cs_buf_init(&a->jobs[i].outcome.signature, CS_SIG_MAX);
+	}
 	set_running(a, true);
-	cs_buf_init(&a->last_raw, CS_RAW_SIG_MAX);
 	for (size_t i = 0; rc == CS_OK && i < k->doc.count; i++)
 		rc = plan(a, i, e);
+	if (rc == CS_OK)
+		rc = make_frames(a, e);
 	if (rc != CS_OK) {
 		cs_attempt_free(a);
 		return rc;
@@ -140,8 +253,15 @@ void cs_attempt_free(struct cs_attempt *a)
 	set_running(a, false);
 	if (a->lost) /* from here on repair.c may look at it */
 		atomic_store(&a->core->outcome_lost, true);
+	for (size_t i = 0; i < a->k->doc.count; i++) {
+		cs_buf_done(&a->jobs[i].raw);
+		cs_buf_done(&a->jobs[i].outcome.signature);
+	}
+	for (size_t i = 0; i < a->frame_count; i++)
+		cs_buf_done(&a->frames[i].bytes);
+	free(a->frames);
 	cs_case_free(a->k);
-	cs_buf_done(&a->last_raw);
+	pthread_mutex_destroy(&a->lock);
 	free(a);
 }
 
@@ -151,11 +271,6 @@ struct cs_case *cs_attempt_case(struct cs_attempt *a)
 }
 
 /* --- intents --- */
-
-static const char *token_of(const struct cs_attempt *a, size_t i)
-{
-	return a->k->policy->tokens[a->jobs[i].key->token].name;
-}
 
 static enum cs_rc write_intent(struct cs_attempt *a, struct cs_store *s, size_t i,
 			       struct cs_buf *detail, struct cs_err *e)
@@ -207,31 +322,27 @@ enum cs_rc cs_attempt_begin(struct cs_attempt *a, struct cs_store *s, struct cs_
 
 /* --- outcomes --- */
 
-struct settle {
-	struct cs_attempt *a;
-	const struct outcome *outcomes;
-	size_t count;
-};
-
-static enum cs_rc write_outcome(struct cs_attempt *a, struct cs_store *s, const struct outcome *o,
+static enum cs_rc write_outcome(struct cs_attempt *a, struct cs_store *s, size_t i,
 				struct cs_buf *detail, struct cs_err *e)
 {
-	const struct job *j = &a->jobs[o->index];
+	const struct job *j = &a->jobs[i];
+	const struct outcome *o = &j->outcome;
 	enum cs_rc rc;
 
-	rc = cs_store_artifact_move(s, a->k->row.num, o->index, CS_AS_SIGNING, o->state, e);
+	rc = cs_store_artifact_move(s, a->k->row.num, i, CS_AS_SIGNING, o->state, e);
 	if (rc != CS_OK)
 		return rc;
 	cs_buf_reset(detail);
 	if (o->kind == CS_EV_SIGN_DONE) {
-		const struct cs_sha256 hash = cs_sha256(o->signature);
+		const struct cs_bytes signature = cs_buf_bytes(&o->signature);
+		const struct cs_sha256 hash = cs_sha256(signature);
 
-		rc = cs_store_signature_insert(s, a->k->row.num, o->index, o->signature, e);
+		rc = cs_store_signature_insert(s, a->k->row.num, i, signature, e);
 		if (rc != CS_OK)
 			return rc;
-		cs_detail_done(detail, (int64_t)o->index, j->number, &o->raw, &hash);
+		cs_detail_done(detail, (int64_t)i, j->number, &o->raw, &hash);
 	} else {
-		cs_detail_not_done(detail, (int64_t)o->index, j->number, o->code, o->message,
+		cs_detail_not_done(detail, (int64_t)i, j->number, o->code, o->message,
 				   o->reached_hsm);
 	}
 	return cs_core_note(a->core, s, o->kind, "daemon", a->k->row.id, detail, e);
@@ -327,18 +438,30 @@ static enum cs_rc conclude(struct cs_attempt *a, struct cs_store *s, struct cs_e
 	return done == count ? move_signed(a, s, &m, e) : move_back(a, s, e);
 }
 
+/** How many outcomes the settling command commits. */
+static size_t count_settling(const struct cs_attempt *a)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < a->k->doc.count; i++)
+		count += a->jobs[i].settling;
+	return count;
+}
+
 static enum cs_rc settle_run(struct cs_core *c, struct cs_store *s, void *arg, struct cs_err *e)
 {
-	const struct settle *x = arg;
+	struct cs_attempt *a = arg;
 	struct cs_buf detail;
 	enum cs_rc rc = CS_OK;
 
 	(void)c;
+	a->signed_seq = 0;
 	cs_buf_init(&detail, CS_SIG_MAX * 2);
-	for (size_t i = 0; rc == CS_OK && i < x->count; i++)
-		rc = write_outcome(x->a, s, &x->outcomes[i], &detail, e);
-	if (rc == CS_OK && x->a->open == x->count)
-		rc = conclude(x->a, s, e);
+	for (size_t i = 0; rc == CS_OK && i < a->k->doc.count; i++)
+		if (a->jobs[i].settling)
+			rc = write_outcome(a, s, i, &detail, e);
+	if (rc == CS_OK && a->open == count_settling(a))
+		rc = conclude(a, s, e);
 	cs_buf_done(&detail);
 	return rc;
 }
@@ -352,187 +475,257 @@ static void show_signed(struct cs_attempt *a)
 		a->k->artifacts[i].state = CS_AS_SIGNED;
 }
 
-/** Commit outcomes. Those that the log cannot take become unknown as soon as it can (repair.c). */
-static void settle(struct cs_attempt *a, const struct outcome *outcomes, size_t count)
+/** Every frame has ended and every outcome is committed, or lost. */
+static void finish(struct cs_attempt *a)
 {
-	struct settle x = { a, outcomes, count };
-	struct cs_err e = { 0 };
-	const int64_t until = cs_clock_mono() + SETTLE_MAX;
-	enum cs_rc rc;
+	cs_waits_notify(a->core, a->k->row.id);
+	a->ended(a->ended_arg); /* the attempt may be gone from here on */
+}
 
-	do {
-		rc = cs_writer_run(a->core, settle_run, &x, &e);
-		if (rc == CS_E_BUSY || rc == CS_E_NO_SPACE || rc == CS_E_UNAVAILABLE)
-			nanosleep(&(struct timespec){ .tv_nsec = 100 * 1000000 }, NULL);
-		else
-			break;
-	} while (cs_clock_mono() < until);
+/** The step is over; the next one begins if there is something to look at. */
+static void end_step(struct cs_attempt *a)
+{
+	bool again;
+
+	pthread_mutex_lock(&a->lock);
+	again = a->has_news;
+	a->has_news = false;
+	a->is_stepping = again;
+	pthread_mutex_unlock(&a->lock);
+	if (again)
+		cs_pool_put(a->core->pool, &a->step);
+}
+
+/** On the writer's thread. What the log cannot take now, it may take in a moment; what it cannot
+ * take then becomes unknown as soon as it can (repair.c). */
+static void settle_done(struct cs_command *cmd)
+{
+	struct cs_attempt *a = cmd->arg;
+	const enum cs_rc rc = cmd->rc;
+
+	if ((rc == CS_E_BUSY || rc == CS_E_NO_SPACE || rc == CS_E_UNAVAILABLE) &&
+	    cs_clock_mono() < a->settle_until) {
+		pthread_mutex_lock(&a->core->lock);
+		a->next_unsettled = a->core->unsettled;
+		a->core->unsettled = a;
+		pthread_mutex_unlock(&a->core->lock);
+		return;
+	}
 	if (rc != CS_OK) {
 		a->lost = true;
-		cs_log(CS_LOG_ERROR, "outcome-not-recorded", "request %s: %s", a->k->row.id, e.msg);
+		cs_log(CS_LOG_ERROR, "outcome-not-recorded", "request %s: %s", a->k->row.id,
+		       cmd->err.msg);
 	} else if (a->signed_seq > 0) {
 		show_signed(a);
 	}
-	for (size_t i = 0; i < count; i++)
-		a->jobs[outcomes[i].index].settled = true;
-	a->open -= count;
+	a->open -= count_settling(a);
+	for (size_t i = 0; i < a->k->doc.count; i++) {
+		a->jobs[i].settled = a->jobs[i].settled || a->jobs[i].settling;
+		a->jobs[i].settling = false;
+	}
+	if (a->open == 0)
+		finish(a);
+	else
+		end_step(a);
 }
 
-/* --- asking the signers --- */
+static void settle(struct cs_attempt *a)
+{
+	struct cs_command *cmd = &a->settling;
+
+	*cmd = (struct cs_command){ .run = settle_run, .arg = a, .done = settle_done };
+	cmd->rc = cs_writer_put(a->core, cmd, &cmd->err);
+	if (cmd->rc != CS_OK)
+		settle_done(cmd);
+}
+
+void cs_attempts_settle_again(struct cs_core *c)
+{
+	struct cs_attempt *a, *next;
+
+	pthread_mutex_lock(&c->lock);
+	a = c->unsettled;
+	c->unsettled = NULL;
+	pthread_mutex_unlock(&c->lock);
+	for (; a; a = next) {
+		next = a->next_unsettled;
+		settle(a);
+	}
+}
+
+/* --- the step: what the answers mean --- */
 
 /** Finish and verify; a signature that does not verify is an incident, not a retry. */
-static enum cs_rc check_signature(const struct cs_attempt *a, size_t i, struct cs_bytes raw,
-				  struct cs_buf *sig, struct cs_err *e)
+static enum cs_rc check_signature(const struct cs_attempt *a, size_t i, struct cs_buf *sig,
+				  struct cs_err *e)
 {
-	enum cs_rc rc = cs_format_finish(&a->k->doc, i, raw, sig, e);
+	const struct job *j = &a->jobs[i];
+	enum cs_rc rc = cs_format_finish(&a->k->doc, i, cs_buf_bytes(&j->raw), sig, e);
 
 	if (rc == CS_OK)
-		rc = cs_format_verify(&a->k->doc, i, a->jobs[i].key->pk, cs_buf_bytes(sig), e);
+		rc = cs_format_verify(&a->k->doc, i, j->key->pk, cs_buf_bytes(sig), e);
 	return rc;
 }
 
-/** Check and commit a signature of the token. */
-static void take_signature(struct cs_attempt *a, size_t index, struct cs_bytes raw)
+static void judge_signature(struct cs_attempt *a, size_t i)
 {
-	struct outcome o = { .index = index };
-	struct cs_err e = { 0 };
-	struct cs_buf sig;
+	struct job *j = &a->jobs[i];
+	struct outcome *o = &j->outcome;
 
-	cs_buf_init(&sig, CS_SIG_MAX);
-	if (check_signature(a, index, raw, &sig, &e) == CS_OK) {
-		o.kind = CS_EV_SIGN_DONE;
-		o.state = CS_AS_SIGNED;
-		o.raw = cs_sha256(raw);
-		o.signature = cs_buf_bytes(&sig);
-	} else {
-		cs_log(CS_LOG_ERROR, "bad-signature",
-		       "request %s, artifact %zu: %s; it is not released", a->k->row.id, index,
-		       e.msg);
-		o.kind = CS_EV_SIGN_FAILED;
-		o.state = CS_AS_FAILED;
-		o.code = "bad-signature";
-		o.message = e.msg;
-		o.reached_hsm = true;
+	if (check_signature(a, i, &o->signature, &j->error) == CS_OK) {
+		o->kind = CS_EV_SIGN_DONE;
+		o->state = CS_AS_SIGNED;
+		o->raw = cs_sha256(cs_buf_bytes(&j->raw));
+		return;
 	}
-	settle(a, &o, 1);
-	cs_buf_done(&sig);
+	cs_log(CS_LOG_ERROR, "bad-signature", "request %s, artifact %zu: %s; it is not released",
+	       a->k->row.id, i, j->error.msg);
+	o->kind = CS_EV_SIGN_FAILED;
+	o->state = CS_AS_FAILED;
+	o->code = "bad-signature";
+	o->message = j->error.msg;
+	o->reached_hsm = true;
 }
 
 /** May be tried again, but for the one attempt that an artifact has after sign.unknown: once that
  * has reached the token, there may be two signatures, and no third is made. */
-static void take_failure(struct cs_attempt *a, const struct cs_signer_result *r)
+static void judge_failure(struct cs_attempt *a, size_t i)
 {
-	const bool reached = r->outcome == CS_SIGN_FAILED;
-	const bool last = reached && a->k->artifacts[r->index].unknowns > 0;
-	const struct outcome o = {
-		.index = r->index,
-		.kind = CS_EV_SIGN_FAILED,
-		.state = last ? CS_AS_FAILED : CS_AS_WAITING,
-		.code = r->code,
-		.message = r->message,
-		.reached_hsm = reached,
-	};
+	struct job *j = &a->jobs[i];
+	struct outcome *o = &j->outcome;
 
-	settle(a, &o, 1);
+	o->kind = CS_EV_SIGN_FAILED;
+	o->reached_hsm = j->answer == CS_SIGN_FAILED;
+	o->state = o->reached_hsm && a->k->artifacts[i].unknowns > 0 ? CS_AS_FAILED : CS_AS_WAITING;
+	o->code = j->code;
+	o->message = j->message;
 }
 
-/** Outcomes are committed as they come, but for the frame's last signature: after it comes only
- * DONE, so it is kept until others can use the connection. */
-static void on_result(void *arg, const struct cs_signer_result *r)
+/** Without an answer. Unless nothing was begun, it is unknown what the token did. */
+static void judge_silence(struct job *j)
 {
-	struct cs_attempt *a = arg;
+	const struct cs_exchange *x = &j->frame->x;
+	struct outcome *o = &j->outcome;
 
-	if (r->index >= a->k->doc.count || !a->jobs[r->index].planned ||
-	    a->jobs[r->index].settled) {
-		cs_log(CS_LOG_ERROR, "signer-answer",
-		       "request %s: an answer for artifact %u, not asked", a->k->row.id,
-		       (unsigned)r->index);
-		return;
-	}
-	a->awaited--;
-	if (r->outcome != CS_SIGN_OK) {
-		take_failure(a, r);
-		return;
-	}
-	cs_buf_reset(&a->last_raw);
-	if (a->awaited == 0)
-		cs_buf_add(&a->last_raw, r->raw.data, r->raw.len);
-	if (a->last_raw.len > 0)
-		a->last_index = r->index;
-	else
-		take_signature(a, r->index, r->raw);
+	o->kind = x->sent ? CS_EV_SIGN_UNKNOWN : CS_EV_SIGN_FAILED;
+	o->state = x->sent ? CS_AS_UNKNOWN : CS_AS_WAITING;
+	o->reached_hsm = x->sent;
+	o->code = cs_rc_name(x->err.rc);
+	o->message = x->err.msg;
 }
 
-/** Artifacts of this token that got no answer. */
-static void settle_unanswered(struct cs_attempt *a, const struct cs_signer_sign *frame, bool sent,
-			      const struct cs_err *e)
+/** Which jobs are due, seen once. */
+static size_t take_due(struct cs_attempt *a)
 {
-	struct outcome list[CS_ARTIFACTS_MAX];
 	size_t count = 0;
 
-	for (size_t i = 0; i < frame->artifact_count; i++) {
-		const size_t index = frame->artifacts[i].index;
-
-		if (a->jobs[index].settled)
-			continue;
-		list[count++] = (struct outcome){
-			.index = index,
-			.kind = sent ? CS_EV_SIGN_UNKNOWN : CS_EV_SIGN_FAILED,
-			.state = sent ? CS_AS_UNKNOWN : CS_AS_WAITING,
-			.code = cs_rc_name(e->rc),
-			.message = e->msg,
-			.reached_hsm = sent,
-		};
+	pthread_mutex_lock(&a->lock);
+	a->has_news = false;
+	for (size_t i = 0; i < a->k->doc.count; i++) {
+		a->jobs[i].settling = a->jobs[i].due && !a->jobs[i].settled;
+		count += a->jobs[i].settling;
 	}
-	if (count > 0)
-		settle(a, list, count);
+	pthread_mutex_unlock(&a->lock);
+	return count;
 }
 
-static void ask_token(struct cs_attempt *a, const struct cs_signer_sign *frame, const char *token)
+/** On the pool. */
+static void take_step(struct cs_job *step)
 {
-	const int signer = cs_core_signer_index(a->core, token);
-	struct cs_err e = { 0 };
-	bool sent = false;
-	enum cs_rc rc;
+	struct cs_attempt *a = CS_OWNER(struct cs_attempt, step, step);
 
-	a->awaited = frame->artifact_count;
-	cs_buf_reset(&a->last_raw);
-	if (signer < 0)
-		rc = CS_FAIL(&e, CS_E_UNAVAILABLE,
-			     "no signer is configured for token %s (signers in countersignd.conf)",
-			     token);
-	else
-		rc = cs_signer_sign(a->core->signers[signer], frame, &a->k->policy->digest,
-				    on_result, a, &sent, &e);
-	if (a->last_raw.len > 0)
-		take_signature(a, a->last_index, cs_buf_bytes(&a->last_raw));
-	if (rc == CS_OK) /* all frames came; one that is missing all the same is unknown */
-		cs_err_set(&e, CS_E_INTERNAL, "the signer's answer leaves this artifact out");
-	settle_unanswered(a, frame, sent, &e);
+	if (take_due(a) == 0) {
+		end_step(a);
+		return;
+	}
+	for (size_t i = 0; i < a->k->doc.count; i++) {
+		struct job *j = &a->jobs[i];
+
+		if (!j->settling)
+			continue;
+		if (!j->has_answer)
+			judge_silence(j);
+		else if (j->answer == CS_SIGN_OK)
+			judge_signature(a, i);
+		else
+			judge_failure(a, i);
+	}
+	a->settle_until = cs_clock_mono() + SETTLE_MAX;
+	settle(a);
 }
 
-void cs_attempt_run(struct cs_attempt *a)
+/* --- the answers, on the signers' threads --- */
+
+/** With the lock. @return whether the step is to be put on the pool, once the lock is free */
+static bool has_to_step(struct cs_attempt *a)
 {
-	struct cs_signer_sign frame = { .document = document_of(a) };
-	bool asked[CS_ARTIFACTS_MAX] = { false };
+	const bool idle = !a->is_stepping;
+
+	a->is_stepping = true;
+	a->has_news = !idle;
+	return idle;
+}
+
+/** Outcomes are committed as they come, but for a frame's last answer: the frame's end comes with
+ * it. */
+static void note_answer(struct cs_exchange *x, const struct cs_signer_result *r)
+{
+	struct cs_attempt *a = ((struct frame *)x)->attempt;
+	struct job *j = &a->jobs[r->index];
+	bool step = false;
+
+	pthread_mutex_lock(&a->lock);
+	j->has_answer = true;
+	j->answer = r->outcome;
+	memcpy(j->code, r->code, sizeof(j->code));
+	memcpy(j->message, r->message, sizeof(j->message));
+	cs_buf_add(&j->raw, r->raw.data, r->raw.len);
+	if (x->missing != 0) {
+		j->due = true;
+		step = has_to_step(a);
+	}
+	pthread_mutex_unlock(&a->lock);
+	if (step)
+		cs_pool_put(a->core->pool, &a->step);
+}
+
+static void note_end(struct cs_exchange *x)
+{
+	struct frame *f = (struct frame *)x;
+	struct cs_attempt *a = f->attempt;
+	bool step;
+
+	pthread_mutex_lock(&a->lock);
+	for (size_t i = 0; i < a->k->doc.count; i++)
+		if (a->jobs[i].frame == f)
+			a->jobs[i].due = true;
+	step = has_to_step(a);
+	pthread_mutex_unlock(&a->lock);
+	if (step)
+		cs_pool_put(a->core->pool, &a->step);
+}
+
+void cs_attempt_start(struct cs_attempt *a, cs_attempt_end_fn *ended, void *arg)
+{
+	/* with the last frame the attempt may end, and be gone */
+	const size_t count = a->frame_count;
+	struct frame *frames = a->frames;
+	struct cs_core *c = a->core;
 
 	assert(a->k->row.state == CS_ST_SIGNING);
-	for (size_t i = 0; i < a->k->decision_count; i++)
-		frame.decisions[frame.decision_count++] = cs_buf_bytes(
-			&a->k->decisions[i].envelope);
-	for (size_t i = 0; i < a->k->doc.count; i++) {
-		if (!a->jobs[i].planned || asked[i])
+	a->ended = ended;
+	a->ended_arg = arg;
+	for (size_t i = 0; i < count; i++) {
+		struct cs_exchange *x = &frames[i].x;
+		const int signer = cs_core_signer_index(c, frames[i].token);
+
+		if (signer >= 0) {
+			cs_signer_put(c->signers[signer], x);
 			continue;
-		frame.artifact_count = 0;
-		for (size_t n = i; n < a->k->doc.count; n++) {
-			if (!a->jobs[n].planned || a->jobs[n].key->token != a->jobs[i].key->token)
-				continue;
-			asked[n] = true;
-			frame.artifacts[frame.artifact_count].index = (uint32_t)n;
-			frame.artifacts[frame.artifact_count++].attempt =
-				(uint32_t)a->jobs[n].number;
 		}
-		ask_token(a, &frame, token_of(a, i));
+		(void)CS_FAIL(&x->err, CS_E_UNAVAILABLE,
+			      "no signer is configured for token %s (signers in countersignd.conf)",
+			      frames[i].token);
+		note_end(x);
 	}
-	cs_waits_notify(a->core, a->k->row.id);
 }

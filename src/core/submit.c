@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A submission's way: allowance, policy, one command that finds a replay or records the request,
- * and for keys that need no approval the attempt, all on the worker that carries the POST.
+ * for keys that need no approval the attempt, and the answer. Three steps: the caller's thread to
+ * the command, the writer's to the attempt, the pool's to the answer. Nobody waits in between.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -9,15 +10,23 @@
 #include "core/internal.h"
 #include "policy/judge.h"
 
-/** What the command needs and finds out. */
+/** One submission. The first part is the caller's and stays until `done`. */
 struct submit {
+	struct cs_job job;         /* on the pool */
+	struct cs_command command; /* at the writer */
+	struct cs_core *core;
 	const struct cs_caller *who;
+	const struct cs_submission *submission;
 	const char *idempotency_key; /* or NULL */
+	struct cs_answer *answer;
+	cs_core_submitted_fn *done;
+	void *arg;
+
 	struct cs_sha256 fingerprint, equality;
 	struct cs_verdict verdict;
 	int64_t now;
-	bool waits;                 /* for the signatures, on its own worker */
-	struct cs_case *k;          /* the new request; borrowed */
+	int tries;
+	struct cs_case *k;          /* the new request; the attempt's, if there is one */
 	struct cs_attempt *attempt; /* when it is approved at once */
 	char replay[CS_UUID_TEXT];  /* "" = a new request */
 };
@@ -146,40 +155,7 @@ static enum cs_rc prepare(struct submit *x, const struct cs_submission *submissi
 	return CS_OK;
 }
 
-/** Judge by the policy of this moment and record. CS_E_CONFLICT when the policy changed under way.
- */
-static enum cs_rc try_submit(struct cs_core *c, struct submit *x,
-			     const struct cs_submission *submission, struct cs_err *e)
-{
-	struct cs_facts facts = {
-		.principal = x->who->principal,
-		.submission = submission,
-		.now = x->now,
-	};
-	enum cs_rc rc;
-
-	x->k = cs_case_new(c);
-	if (!x->k)
-		return CS_FAIL(e, CS_E_NOMEM, "a request");
-	facts.policy = x->k->policy;
-	x->verdict = cs_policy_judge(&facts, &x->k->doc);
-	if (x->verdict.judgement == CS_JUDGE_DENY)
-		return cs_writer_run(c, submit_run, x, e);
-	rc = prepare(x, submission, e);
-	if (rc == CS_OK && x->verdict.judgement == CS_JUDGE_APPROVED && !x->waits)
-		x->k->row.next_attempt = x->now;
-	if (rc == CS_OK && x->verdict.judgement == CS_JUDGE_APPROVED && x->waits) {
-		struct cs_case *k = x->k;
-
-		x->k = NULL; /* the attempt owns it from here */
-		rc = cs_attempt_new(c, k, &x->attempt, e);
-		if (rc == CS_OK)
-			x->k = k;
-	}
-	return rc == CS_OK ? cs_writer_run(c, submit_run, x, e) : rc;
-}
-
-static void submit_done(struct submit *x)
+static void drop_case(struct submit *x)
 {
 	if (x->attempt)
 		cs_attempt_free(x->attempt); /* with the case */
@@ -189,55 +165,169 @@ static void submit_done(struct submit *x)
 	x->k = NULL;
 }
 
-/** After the command: sign what may be signed, and show the request. */
-static enum cs_rc answer(struct cs_core *c, struct submit *x, struct cs_answer *a, struct cs_err *e)
+static void end(struct submit *x, enum cs_rc rc, const struct cs_err *e)
 {
+	struct cs_core *c = x->core;
+
+	x->done(x->arg, rc, e);
+	drop_case(x);
+	free(x);
+	atomic_fetch_sub(&c->ongoing, 1);
+}
+
+static void judge(struct cs_job *job);
+
+static void put_job(struct submit *x, void (*run)(struct cs_job *))
+{
+	x->job.run = run;
+	cs_pool_put(x->core->pool, &x->job);
+}
+
+/* --- the last step: the answer --- */
+
+static enum cs_rc show(struct submit *x, struct cs_err *e)
+{
+	struct cs_answer *a = x->answer;
+
 	if (x->replay[0]) {
 		a->replay = true;
-		return cs_view_answer(c, x->who, x->replay, a, e);
+		return cs_view_answer(x->core, x->who, x->replay, a, e);
 	}
 	if (x->verdict.judgement == CS_JUDGE_DENY) {
 		a->rule = x->verdict.rule;
 		return CS_FAIL(e, x->verdict.rc, "%s", x->verdict.reason);
 	}
-	if (x->attempt)
-		cs_attempt_run(x->attempt);
-	else if (x->k->row.state == CS_ST_APPROVED)
-		cs_core_schedule(c, x->k->row.id);
 	if (x->k->row.state == CS_ST_SIGNED)
 		return cs_view_case(x->k, x->who, a, e);
-	return cs_view_answer(c, x->who, x->k->row.id, a, e);
+	return cs_view_answer(x->core, x->who, x->k->row.id, a, e);
 }
 
-enum cs_rc cs_core_submit(struct cs_core *c, const struct cs_caller *who,
-			  const struct cs_submission *submission, const char *idempotency_key,
-			  struct cs_answer *a, struct cs_err *e)
+static void answer(struct cs_job *job)
 {
-	struct submit x = { .who = who, .idempotency_key = idempotency_key };
+	struct submit *x = (struct submit *)job;
+	struct cs_err e = { 0 };
+
+	end(x, show(x, &e), &e);
+}
+
+static void refuse(struct cs_job *job)
+{
+	struct submit *x = (struct submit *)job;
+
+	end(x, x->command.rc, &x->command.err);
+}
+
+/* --- the step in between, on the writer's thread: take note, and put the next one --- */
+
+static void attempt_ended(void *arg)
+{
+	put_job(arg, answer);
+}
+
+static void record_done(struct cs_command *cmd)
+{
+	struct submit *x = cmd->arg;
+
+	if (cmd->rc == CS_E_CONFLICT && ++x->tries < CS_RETRIES)
+		put_job(x, judge);
+	else if (cmd->rc != CS_OK)
+		put_job(x, refuse);
+	else if (x->attempt && !x->replay[0])
+		cs_attempt_start(x->attempt, attempt_ended, x);
+	else
+		put_job(x, answer);
+}
+
+/* --- the first step: policy and command --- */
+
+/** Judge by the policy of this moment; the command is refused with CS_E_CONFLICT when it changed
+ * under way. */
+static enum cs_rc try_submit(struct submit *x, struct cs_err *e)
+{
+	struct cs_facts facts = {
+		.principal = x->who->principal,
+		.submission = x->submission,
+		.now = cs_clock_now(),
+	};
 	enum cs_rc rc;
 
-	if (atomic_load(&c->draining))
+	x->now = facts.now;
+	x->k = cs_case_new(x->core);
+	if (!x->k)
+		return CS_FAIL(e, CS_E_NOMEM, "a request");
+	facts.policy = x->k->policy;
+	x->verdict = cs_policy_judge(&facts, &x->k->doc);
+	if (x->verdict.judgement == CS_JUDGE_DENY)
+		return CS_OK;
+	rc = prepare(x, x->submission, e);
+	if (rc == CS_OK && x->verdict.judgement == CS_JUDGE_APPROVED) {
+		struct cs_case *k = x->k;
+
+		x->k = NULL; /* the attempt owns it from here */
+		rc = cs_attempt_new(x->core, k, &x->attempt, e);
+		if (rc == CS_OK)
+			x->k = k;
+	}
+	return rc;
+}
+
+static void judge(struct cs_job *job)
+{
+	struct submit *x = (struct submit *)job;
+	struct cs_err e = { 0 };
+	enum cs_rc rc;
+
+	drop_case(x); /* of a try that met another policy */
+	rc = try_submit(x, &e);
+	if (rc == CS_OK) {
+		x->command = (struct cs_command){ .run = submit_run,
+						  .arg = x,
+						  .done = record_done };
+		rc = cs_writer_put(x->core, &x->command, &e);
+	}
+	if (rc != CS_OK)
+		end(x, rc, &e);
+}
+
+static enum cs_rc begin(struct submit *x, struct cs_err *e)
+{
+	enum cs_rc rc;
+
+	if (atomic_load(&x->core->draining))
 		return CS_FAIL(e, CS_E_UNAVAILABLE,
 			       "the server is stopping; try again in a moment");
-	rc = cs_admission_take(c->admission, who->principal, cs_clock_mono(), &a->retry_after, e);
+	rc = cs_admission_take(x->core->admission, x->who->principal, cs_clock_mono(),
+			       &x->answer->retry_after, e);
 	if (rc == CS_OK)
-		rc = cs_submission_fingerprint(submission, &x.fingerprint, e);
+		rc = cs_submission_fingerprint(x->submission, &x->fingerprint, e);
 	if (rc == CS_OK)
-		rc = cs_submission_equality(submission, &x.equality, e);
-	if (rc != CS_OK)
-		return rc;
-	/* a token that hangs must not take every worker: beyond a share nobody waits for it */
-	x.waits = atomic_fetch_add(&c->inline_posts, 1) < c->inline_max;
-	for (int i = 0; i < CS_RETRIES; i++) {
-		x.now = cs_clock_now();
-		rc = try_submit(c, &x, submission, e);
-		if (rc != CS_E_CONFLICT)
-			break;
-		submit_done(&x);
-	}
-	if (rc == CS_OK)
-		rc = answer(c, &x, a, e);
-	atomic_fetch_sub(&c->inline_posts, 1);
-	submit_done(&x);
+		rc = cs_submission_equality(x->submission, &x->equality, e);
 	return rc;
+}
+
+void cs_core_submit(struct cs_core *c, const struct cs_caller *who,
+		    const struct cs_submission *submission, const char *idempotency_key,
+		    struct cs_answer *a, cs_core_submitted_fn *done, void *arg)
+{
+	struct submit *x = calloc(1, sizeof(*x));
+	struct cs_err e = { 0 };
+	enum cs_rc rc;
+
+	if (!x) {
+		done(arg, CS_FAIL(&e, CS_E_NOMEM, "a submission"), &e);
+		return;
+	}
+	x->core = c;
+	x->who = who;
+	x->submission = submission;
+	x->idempotency_key = idempotency_key;
+	x->answer = a;
+	x->done = done;
+	x->arg = arg;
+	atomic_fetch_add(&c->ongoing, 1);
+	rc = begin(x, &e);
+	if (rc == CS_OK)
+		judge(&x->job);
+	else
+		end(x, rc, &e);
 }

@@ -161,6 +161,7 @@ static void *timer_main(void *arg)
 
 		watch_clock(c);
 		cs_waits_tick(c, now);
+		cs_attempts_settle_again(c);
 		if (now >= next) {
 			every_second(c, ++second);
 			next = now + CS_SECOND;

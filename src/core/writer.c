@@ -6,6 +6,7 @@
  */
 #include <assert.h>
 #include <errno.h>
+#include <semaphore.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -16,9 +17,9 @@
 
 #define BATCH_MAX 64
 #define QUEUE_MAX 4096
-#define BACKLOG 24 /* exchanges that wait for a signer; no HSM does so many in a step */
-#define GATHER_STEPS 4
-#define GATHER_NS 2000000 /* a step; all of them only while there is a backlog */
+#define GATHER_PART 4 /* of what is under way is worth a commit */
+#define GATHER_STEPS 8
+#define GATHER_NS 250000 /* a step */
 
 struct cs_writer {
 	struct cs_core *core;
@@ -105,26 +106,18 @@ static void finish_batch(struct cs_writer *w, void *const *batch, size_t count, 
 		}
 		if (cmd->rc == CS_OK && cmd->committed)
 			cmd->committed(w->core, cmd->arg);
-		sem_post(&cmd->done); /* the command is gone from here on */
+		cmd->done(cmd); /* the command is gone from here on */
 	}
 }
 
-/** Do many wait for the HSM? */
-static bool has_backlog(const struct cs_core *c)
-{
-	size_t waiting = 0;
-
-	for (size_t i = 0; i < c->signer_count; i++)
-		waiting += cs_signer_waiting(c->signers[i]);
-	return waiting >= BACKLOG;
-}
-
-/** While many wait for the HSM, a commit gains nothing by being early: let more commands come, so
- * that there are fewer commits, and more of the CPU for the HSM where that is software. */
+/** While much is under way, a commit gains little by being early: let more commands come, so that
+ * there are fewer commits, and more of the CPU for the HSM where that is software. */
 static void gather(struct cs_writer *w)
 {
 	for (int step = 0; step < GATHER_STEPS; step++) {
-		if (cs_queue_len(w->queue) >= BATCH_MAX / 2 || !has_backlog(w->core))
+		const size_t wanted = (size_t)atomic_load(&w->core->ongoing) / GATHER_PART;
+
+		if (cs_queue_len(w->queue) >= (wanted < BATCH_MAX ? wanted : BATCH_MAX))
 			return;
 		nanosleep(&(struct timespec){ .tv_nsec = GATHER_NS }, NULL);
 	}
@@ -207,28 +200,45 @@ void cs_writer_free(struct cs_writer *w)
 	free(w);
 }
 
-enum cs_rc cs_writer_submit(struct cs_core *c, struct cs_command *cmd, struct cs_err *e)
+enum cs_rc cs_writer_put(struct cs_core *c, struct cs_command *cmd, struct cs_err *e)
 {
+	assert(cmd->run && cmd->done);
+	if (cs_queue_put(c->writer->queue, cmd) == CS_OK)
+		return CS_OK;
+	return CS_FAIL(e, CS_E_BUSY, "the server has more to write than it can; try again later");
+}
+
+/* A command that a thread waits for. */
+struct awaited {
+	struct cs_command cmd; /* first */
+	sem_t done;
+};
+
+static void awaited_done(struct cs_command *cmd)
+{
+	sem_post(&((struct awaited *)cmd)->done);
+}
+
+enum cs_rc cs_writer_do(struct cs_core *c, const struct cs_command *what, struct cs_err *e)
+{
+	struct awaited x = { .cmd = *what };
 	enum cs_rc rc;
 
-	sem_init(&cmd->done, 0, 0);
-	rc = cs_queue_put(c->writer->queue, cmd);
-	if (rc != CS_OK) {
-		sem_destroy(&cmd->done);
-		return CS_FAIL(e, CS_E_BUSY,
-			       "the server has more to write than it can; try again later");
+	x.cmd.done = awaited_done;
+	sem_init(&x.done, 0, 0);
+	rc = cs_writer_put(c, &x.cmd, e);
+	if (rc == CS_OK) {
+		while (sem_wait(&x.done) != 0)
+			assert(errno == EINTR);
+		rc = x.cmd.rc;
+		if (rc != CS_OK && e)
+			*e = x.cmd.err;
 	}
-	while (sem_wait(&cmd->done) != 0)
-		assert(errno == EINTR);
-	sem_destroy(&cmd->done);
-	if (cmd->rc != CS_OK && e)
-		*e = cmd->err;
-	return cmd->rc;
+	sem_destroy(&x.done);
+	return rc;
 }
 
 enum cs_rc cs_writer_run(struct cs_core *c, cs_command_fn *run, void *arg, struct cs_err *e)
 {
-	struct cs_command cmd = { .run = run, .arg = arg };
-
-	return cs_writer_submit(c, &cmd, e);
+	return cs_writer_do(c, &(struct cs_command){ .run = run, .arg = arg }, e);
 }

@@ -59,6 +59,7 @@ void cs_conn_free(struct cs_conn *c)
 	cs_tls_unref(c->tls);
 	cs_access_unref(c->access);
 	cs_buf_done(&c->body);
+	free(c->submission);
 	if (c->response)
 		MHD_destroy_response(c->response);
 	free(c);

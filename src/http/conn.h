@@ -87,6 +87,9 @@ struct cs_conn {
 	struct cs_uri uri;
 	const struct cs_route *route;
 	struct cs_call call;
+	struct cs_job job; /* on the core's pool, and its answer: for a starter */
+	struct cs_answer answer;
+	struct cs_submission *submission; /* owned; kept for the next one */
 	struct cs_buf body;
 	bool body_too_large;
 	int64_t discarded;   /* bytes of a body that is too large */
@@ -135,8 +138,9 @@ unsigned cs_conn_admit(struct cs_conn *c, const char *method, const char *versio
 
 /** Body of a worker thread; arg is its struct cs_worker. */
 void *cs_http_work(void *arg);
-/** Where a connection with a route waits for a worker. */
-struct cs_queue *cs_http_queue(const struct cs_conn *c);
+/** Hand a suspended connection over: to a worker, or, for a starter, to the core's pool. False when
+ * there is no place or no memory for it. */
+bool cs_http_begin(struct cs_conn *c);
 
 /* --- reply.c: responses; without memory c->response stays NULL and the connection ends --- */
 

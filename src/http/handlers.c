@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One handler per operation, run by a worker thread.
+ * One handler per operation, run by a worker thread; the submission begins on the core's pool.
  * Must stay thin: what is decided is decided in core/.
  * See route.h for the contract.
  */
@@ -17,23 +17,31 @@
 #define STATUS_ACCEPTED 202
 #define STATUS_UNAVAILABLE 503
 
-enum cs_rc cs_post_request(struct cs_call *call, struct cs_err *e)
+static void submitted(void *arg, enum cs_rc rc, const struct cs_err *e)
 {
-	struct cs_answer *a = call->answer;
-	struct cs_submission submission;
-	enum cs_rc rc = cs_submission_parse(call->body, &submission, e);
+	struct cs_call *call = arg;
+	const struct cs_answer *a = call->answer;
+
+	if (rc == CS_OK) {
+		call->has_location = true;
+		if (a->state != CS_ST_SIGNED)
+			call->status = STATUS_ACCEPTED;
+		else
+			call->status = a->replay ? STATUS_OK : STATUS_CREATED;
+	}
+	call->answered(call, rc, e);
+}
+
+void cs_post_request(struct cs_call *call)
+{
+	struct cs_err e = { 0 };
+	enum cs_rc rc = cs_submission_parse(call->body, call->submission, &e);
 
 	if (rc == CS_OK)
-		rc = cs_core_submit(call->core, &call->who, &submission, call->idempotency_key, a,
-				    e);
-	if (rc != CS_OK)
-		return rc;
-	call->has_location = true;
-	if (a->state != CS_ST_SIGNED)
-		call->status = STATUS_ACCEPTED;
+		cs_core_submit(call->core, &call->who, call->submission, call->idempotency_key,
+			       call->answer, submitted, call);
 	else
-		call->status = a->replay ? STATUS_OK : STATUS_CREATED;
-	return CS_OK;
+		call->answered(call, rc, &e);
 }
 
 enum cs_rc cs_get_requests(struct cs_call *call, struct cs_err *e)

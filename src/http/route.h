@@ -29,9 +29,17 @@ struct cs_call {
 	struct cs_answer *answer; /* initialised */
 	unsigned status;          /* 200 unless the handler says otherwise */
 	bool has_location;        /* answer->id is where the result lives */
+	/* for a starter: called once, on any thread, when the answer is there; then the call is
+	 * gone
+	 */
+	void (*answered)(struct cs_call *call, enum cs_rc rc, const struct cs_err *e);
+	struct cs_submission *submission; /* of a POST: its place until it is answered */
 };
 
+/** Answers when it returns; may wait for the log. On a worker thread. */
 typedef enum cs_rc cs_handler_fn(struct cs_call *call, struct cs_err *e);
+/** Begins, and answers through call->answered: nobody waits meanwhile. On the core's pool. */
+typedef void cs_starter_fn(struct cs_call *call);
 
 /** What a long poll of a route waits for. */
 enum cs_route_wait { CS_WAIT_NONE, CS_WAIT_REQUEST, CS_WAIT_ANY };
@@ -47,8 +55,9 @@ struct cs_route {
 	const char *codes;             /* of success, "200 201"; NULL: "200" */
 	bool idempotent;               /* takes Idempotency-Key */
 	enum cs_route_wait wait;
-	int64_t cost; /* of a read, in reads; 0 is 1 */
-	cs_handler_fn *handler;
+	int64_t cost;           /* of a read, in reads; 0 is 1 */
+	cs_handler_fn *handler; /* or: */
+	cs_starter_fn *starter;
 	const char *name; /* operationId */
 	const char *summary;
 };

@@ -26,7 +26,7 @@
 static const struct cs_route routes[] = {
 	{ .method = "POST", .path = "/v1/requests", .roles = AGENT,
 	  .body = &cs_schema_submission, .reply = &cs_schema_request, .codes = "200 201 202", .idempotent = true,
-	  .handler = cs_post_request, .name = "submitRequest",
+	  .starter = cs_post_request, .name = "submitRequest",
 	  .summary = "Ask for signatures. 201 when they were made at once, 202 when the request waits, for "
 		     "approvals or for the HSM; a replay answers 200 when signed, else 202." },
 	{ .method = "GET", .path = "/v1/requests", .roles = READERS,
@@ -191,7 +191,7 @@ static const char *flaw_of(const struct cs_route *r)
 {
 	if (!r->roles || (r->roles & ~EVERYONE))
 		return "no role, or an unknown one";
-	if (!r->handler || !r->summary || !r->name)
+	if (!r->handler == !r->starter || !r->summary || !r->name)
 		return "no handler, name or summary";
 	if (strcmp(r->method, "GET") != 0 && strcmp(r->method, "POST") != 0)
 		return "a method other than GET and POST";

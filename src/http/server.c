@@ -259,10 +259,9 @@ static enum MHD_Result on_complete(struct cs_conn *c)
 	/* the core has deadlines of its own; the reaper comes back for the response */
 	atomic_store(&c->deadline, INT64_MAX);
 	MHD_suspend_connection(c->mhd);
-	if (cs_queue_put(cs_http_queue(c), c) == CS_OK)
+	if (cs_http_begin(c))
 		return MHD_YES;
-	/* cannot be: the queue has room for every connection and is closed after the last one */
-	c->step = CS_STEP_REPLY;
+	c->step = CS_STEP_REPLY; /* with nothing to reply: the connection ends */
 	MHD_resume_connection(c->mhd);
 	return MHD_YES;
 }

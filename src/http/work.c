@@ -5,11 +5,13 @@
  * Must not touch a connection after it was resumed or parked: it belongs to others then.
  * See ARCHITECTURE.md, "A request's life".
  */
+#include <stdlib.h>
+
 #include "base/clock.h"
 #include "base/log.h"
 #include "http/conn.h"
 
-struct cs_queue *cs_http_queue(const struct cs_conn *c)
+static struct cs_queue *queue_of(const struct cs_conn *c)
 {
 	return cs_route_is_read(c->route) ? c->http->reads : c->http->writes;
 }
@@ -23,7 +25,7 @@ static void wake(void *arg)
 	atomic_fetch_sub(&h->long_polls, 1);
 	c->woken = true;
 	/* the queue has room for every connection and is closed after the last one */
-	if (cs_queue_put(cs_http_queue(c), c) != CS_OK)
+	if (cs_queue_put(queue_of(c), c) != CS_OK)
 		cs_log(CS_LOG_ERROR, "internal", "a woken request found no place in the queue");
 }
 
@@ -99,6 +101,50 @@ static bool serve(struct cs_conn *c)
 	cs_answer_done(&a);
 	return ours;
 }
+
+/* --- starters --- */
+
+/* On one of the core's threads. The event loop has the connection from here on. */
+static void answered(struct cs_call *call, enum cs_rc rc, const struct cs_err *e)
+{
+	struct cs_conn *c = CS_OWNER(struct cs_conn, call, call);
+
+	if (rc == CS_OK)
+		cs_reply_answer(c, &c->answer);
+	else
+		cs_reply_problem(c, rc, e->msg, &c->answer, NULL);
+	cs_answer_done(&c->answer);
+	c->step = CS_STEP_REPLY;
+	MHD_resume_connection(c->mhd);
+}
+
+static void start(struct cs_job *job)
+{
+	struct cs_conn *c = CS_OWNER(struct cs_conn, job, job);
+
+	cs_answer_init(&c->answer);
+	c->call.answer = &c->answer;
+	c->call.status = MHD_HTTP_OK;
+	c->call.answered = answered;
+	c->call.submission = c->submission;
+	c->route->starter(&c->call);
+}
+
+bool cs_http_begin(struct cs_conn *c)
+{
+	/* cannot fail: the queue has room for every connection and is closed after the last one */
+	if (!c->route->starter)
+		return cs_queue_put(queue_of(c), c) == CS_OK;
+	if (!c->submission)
+		c->submission = malloc(sizeof(*c->submission));
+	if (!c->submission)
+		return false;
+	c->job.run = start;
+	cs_core_run(c->http->core, &c->job);
+	return true;
+}
+
+/* --- the threads --- */
 
 void *cs_http_work(void *arg)
 {

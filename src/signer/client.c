@@ -1,75 +1,365 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A fixed pool of connections to one signer: taken, used for one exchange, given back.
- * Never sends a frame twice, never starts a signer, never logs.
+ * The thread of one signer: takes exchanges from whoever puts them, spreads them over the
+ * connections, waits for answers and deadlines. Never starts a signer, never logs.
  * See docs/PROTOCOL.signer.
  */
+#include "signer/client.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "signer/client.h"
+#include "signer/conn.h"
 
 #define CONNECTIONS_MAX 64
-#define ANSWER_MAX (CS_RAW_SIG_MAX + 4096) /* a RESULT, the largest answer */
-
-/* One connection. Its fields belong to whoever took it. */
-struct conn {
-	int fd; /* −1 when closed */
-	struct cs_signer_hello hello;
-	struct cs_buf in, out; /* keep their storage between exchanges */
-	struct conn *next;     /* while it is free */
-};
+#define SEND_LEAST                                                                     \
+	4 /* a frame leaves only while this part of its time is left: else it would be \
+	     in doubt for nothing */
 
 struct cs_signer {
-	char *token;
-	char *socket;
+	char *token, *socket; /* owned */
 	int64_t timeout_us;
 	int64_t peer_uid;
-	pthread_mutex_t lock;
-	pthread_cond_t given_back;
-	struct conn *free_list; /* least recently used first */
-	size_t busy;
-	atomic_size_t waiting; /* exchanges without a connection */
+	pthread_t thread;
+	bool has_thread;
+	int wake_fd;         /* eventfd */
+	_Atomic size_t load; /* exchanges that were put and have not ended */
+
+	pthread_mutex_t lock; /* guards what follows */
+	struct cs_exchange_list inbox;
+	bool is_asleep, is_closing;
+
+	/* the thread's */
+	struct cs_exchange_list waiting;
+	uint64_t turn;
 	size_t count;
-	struct conn conns[CONNECTIONS_MAX];
+	struct cs_signer_conn conns[CONNECTIONS_MAX];
+	struct pollfd polls[CONNECTIONS_MAX + 1];
 };
 
-static void conn_close(struct conn *c)
+/* --- the thread: who gets what --- */
+
+static void end_with(struct cs_signer *s, struct cs_exchange *x, const struct cs_err *why)
 {
-	if (c->fd >= 0)
-		close(c->fd);
-	c->fd = -1;
+	struct cs_err named = *why;
+
+	x->sent = false;
+	cs_err_prefix(&named, "signer %s", s->token);
+	cs_exchange_end(x, NULL, &named);
 }
 
-/* CLOCK_MONOTONIC: what pthread_cond_timedwait can take on every libc; a suspended machine waits
- * longer */
-static enum cs_rc cond_init(pthread_cond_t *cond, struct cs_err *e)
+static void end_waiting(struct cs_signer *s, const struct cs_err *why)
 {
-	pthread_condattr_t attr;
-	int err = pthread_condattr_init(&attr);
+	struct cs_exchange *x;
 
-	if (err == 0) {
-		pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-		err = pthread_cond_init(cond, &attr);
-		pthread_condattr_destroy(&attr);
+	while ((x = cs_exchange_list_take(&s->waiting)) != NULL)
+		end_with(s, x, why);
+}
+
+static bool any_in_state(const struct cs_signer *s, enum cs_signer_conn_state state)
+{
+	for (size_t i = 0; i < s->count; i++)
+		if (s->conns[i].state == state)
+			return true;
+	return false;
+}
+
+/* No exchange is lost with its connection: those that were not begun are the next ones. When no
+ * connection is left that could take what waits, it ends like this one. */
+static void end_conn(struct cs_signer *s, struct cs_signer_conn *c, const struct cs_err *why)
+{
+	const bool was_greeting = c->state == CS_CONN_GREETING;
+	struct cs_exchange_list back;
+	struct cs_err cause = *why;
+
+	cs_exchange_list_init(&back);
+	cs_signer_conn_end(c, s->token, why, &back);
+	cs_exchange_list_push_front(&s->waiting, &back);
+	if (!was_greeting || any_in_state(s, CS_CONN_OPEN))
+		return;
+	if (cause.rc != CS_E_TIMEOUT)
+		cause.rc = CS_E_UNAVAILABLE;
+	end_waiting(s, &cause);
+}
+
+/* The open connection with the least to do; among equals the one that rested longest, so that a
+ * series of STATUS exchanges visits every child. NULL when all are full. */
+static struct cs_signer_conn *least_loaded(struct cs_signer *s)
+{
+	struct cs_signer_conn *best = NULL;
+
+	for (size_t i = 0; i < s->count; i++) {
+		struct cs_signer_conn *c = &s->conns[i];
+
+		if (c->state != CS_CONN_OPEN || c->is_retired || c->in_flight == CS_SIGNER_DEPTH)
+			continue;
+		if (!best || c->in_flight < best->in_flight ||
+		    (c->in_flight == best->in_flight && c->used < best->used))
+			best = c;
 	}
-	return err == 0 ? CS_OK : CS_FAIL(e, CS_E_NOMEM, "signer pool: %s", strerror(err));
+	return best;
+}
+
+/* One more connection, unless one is on its way. A child that is not there yet, or busy with a
+ * connection of somebody else's, greets late; the others do the work meanwhile. */
+static void open_one(struct cs_signer *s)
+{
+	struct cs_signer_conn *closed = NULL;
+	struct cs_err e = { 0 };
+
+	for (size_t i = 0; i < s->count; i++) {
+		if (s->conns[i].state == CS_CONN_GREETING)
+			return;
+		if (s->conns[i].state == CS_CONN_CLOSED && !closed)
+			closed = &s->conns[i];
+	}
+	if (!closed || cs_signer_conn_open(closed, s->socket, s->peer_uid, &e) == CS_OK ||
+	    any_in_state(s, CS_CONN_OPEN))
+		return;
+	e.rc = CS_E_UNAVAILABLE;
+	end_waiting(s, &e);
+}
+
+/* Another policy than the exchange was made under: the child will be replaced, or the exchange is
+ * old. Either way this connection is given nothing more. */
+static bool has_policy(struct cs_signer *s, struct cs_signer_conn *c, struct cs_exchange *x)
+{
+	struct cs_err e = { 0 };
+
+	if (!x->expect || cs_sha256_equal(&c->hello.policy_digest, x->expect))
+		return true;
+	cs_err_set(&e, CS_E_UNAVAILABLE,
+		   "it has another policy (its version is %lld); reload daemon and signer",
+		   (long long)c->hello.policy_version);
+	end_with(s, x, &e);
+	c->is_retired = true;
+	return false;
+}
+
+/* Give what waits to connections that have room. */
+static void spread(struct cs_signer *s)
+{
+	while (s->waiting.first) {
+		struct cs_signer_conn *c = least_loaded(s);
+		struct cs_err e = { 0 };
+		struct cs_exchange *x;
+
+		if (!c || c->in_flight > 0)
+			open_one(s);
+		if (!c)
+			return;
+		x = cs_exchange_list_take(&s->waiting);
+		if (!x || !has_policy(s, c, x))
+			continue;
+		c->used = ++s->turn;
+		if (cs_signer_conn_send(c, x, &e) == CS_OK)
+			continue;
+		/* it was closed a moment ago, and nothing has left */
+		x->next = NULL;
+		cs_exchange_list_push_front(&s->waiting, &(struct cs_exchange_list){ x, &x->next });
+		end_conn(s, c, &e);
+	}
+}
+
+/* --- the thread: time --- */
+
+/* When an exchange that waits is too late to be sent. */
+static int64_t last_call(const struct cs_signer *s, const struct cs_exchange *x)
+{
+	return x->deadline - s->timeout_us / SEND_LEAST;
+}
+
+static int64_t next_deadline(const struct cs_signer *s)
+{
+	int64_t next = INT64_MAX;
+
+	/* one that came back may be older than those before it */
+	for (const struct cs_exchange *x = s->waiting.first; x; x = x->next)
+		if (last_call(s, x) < next)
+			next = last_call(s, x);
+	for (size_t i = 0; i < s->count; i++)
+		if (s->conns[i].in_flight > 0 && s->conns[i].flying.first->deadline < next)
+			next = s->conns[i].flying.first->deadline;
+	return next;
+}
+
+static void expire_waiting(struct cs_signer *s, int64_t now)
+{
+	const bool is_greeting = any_in_state(s, CS_CONN_GREETING) &&
+				 !any_in_state(s, CS_CONN_OPEN);
+	struct cs_exchange_list all = s->waiting;
+	struct cs_exchange *x;
+	struct cs_err e = { 0 };
+	bool ended = false;
+
+	if (!all.first)
+		return;
+	if (is_greeting)
+		cs_err_set(&e, CS_E_TIMEOUT, "it takes the connection, but does not greet");
+	else
+		cs_err_set(&e, CS_E_BUSY, "no connection became free in time");
+	cs_exchange_list_init(&s->waiting);
+	while ((x = cs_exchange_list_take(&all)) != NULL) {
+		if (last_call(s, x) > now) {
+			cs_exchange_list_add(&s->waiting, x);
+			continue;
+		}
+		ended = true;
+		end_with(s, x, &e);
+	}
+	for (size_t i = 0; ended && is_greeting && i < s->count; i++)
+		if (s->conns[i].state == CS_CONN_GREETING)
+			end_conn(s, &s->conns[i], &e);
+}
+
+static void expire_conns(struct cs_signer *s, int64_t now)
+{
+	struct cs_err e = { 0 };
+
+	cs_err_set(&e, CS_E_TIMEOUT, "no answer in time");
+	for (size_t i = 0; i < s->count; i++) {
+		struct cs_signer_conn *c = &s->conns[i];
+
+		if (c->in_flight > 0 && c->flying.first->deadline <= now)
+			end_conn(s, c, &e);
+		else if (c->is_retired && c->in_flight == 0)
+			end_conn(s, c, &e);
+	}
+}
+
+/* --- the thread: waiting --- */
+
+/* False when it is time to end. */
+static bool take_inbox(struct cs_signer *s)
+{
+	struct cs_exchange_list news;
+	struct cs_exchange *x;
+	bool go_on;
+
+	cs_exchange_list_init(&news);
+	pthread_mutex_lock(&s->lock);
+	s->is_asleep = false;
+	cs_exchange_list_push_front(&news, &s->inbox);
+	go_on = !s->is_closing || atomic_load(&s->load) > 0;
+	pthread_mutex_unlock(&s->lock);
+	while ((x = cs_exchange_list_take(&news)) != NULL)
+		cs_exchange_list_add(&s->waiting, x);
+	return go_on;
+}
+
+/* Whoever puts something from now on has to wake us; false when somebody just did. */
+static bool fall_asleep(struct cs_signer *s)
+{
+	bool idle;
+
+	pthread_mutex_lock(&s->lock);
+	idle = !s->inbox.first && !(s->is_closing && atomic_load(&s->load) == 0);
+	s->is_asleep = idle;
+	pthread_mutex_unlock(&s->lock);
+	return idle;
+}
+
+static int ms_until(int64_t deadline)
+{
+	const int64_t left = deadline - cs_clock_mono();
+
+	if (deadline == INT64_MAX)
+		return -1;
+	return left <= 0 ? 0 : (int)(left / 1000 + 1);
+}
+
+static void wait_for_something(struct cs_signer *s)
+{
+	const int timeout = fall_asleep(s) ? ms_until(next_deadline(s)) : 0;
+	uint64_t count;
+
+	s->polls[s->count] = (struct pollfd){ .fd = s->wake_fd, .events = POLLIN };
+	for (size_t i = 0; i < s->count; i++) {
+		const struct cs_signer_conn *c = &s->conns[i];
+
+		s->polls[i] = (struct pollfd){ .fd = c->fd, .events = POLLIN };
+		if (c->out.len > 0)
+			s->polls[i].events |= POLLOUT;
+	}
+	if (poll(s->polls, s->count + 1, timeout) <= 0)
+		return;
+	if (s->polls[s->count].revents)
+		(void)!read(s->wake_fd, &count, sizeof(count));
+	for (size_t i = 0; i < s->count; i++) {
+		struct cs_signer_conn *c = &s->conns[i];
+		struct cs_err e = { 0 };
+		enum cs_rc rc = CS_OK;
+
+		if (s->polls[i].revents & POLLOUT)
+			rc = cs_signer_conn_flush(c, &e);
+		if (rc == CS_OK && (s->polls[i].revents & ~POLLOUT))
+			rc = cs_signer_conn_read(c, s->token, &e);
+		if (rc != CS_OK)
+			end_conn(s, c, &e);
+	}
+}
+
+static void *signer_main(void *arg)
+{
+	struct cs_signer *s = arg;
+
+	while (take_inbox(s)) {
+		const int64_t now = cs_clock_mono();
+
+		expire_conns(s, now);
+		expire_waiting(s, now);
+		spread(s);
+		wait_for_something(s);
+	}
+	return NULL;
+}
+
+/* --- everybody else --- */
+
+static void wake(struct cs_signer *s)
+{
+	const uint64_t one = 1;
+
+	(void)!write(s->wake_fd, &one, sizeof(one)); /* fails only when it is set already */
+}
+
+void cs_signer_put(struct cs_signer *s, struct cs_exchange *x)
+{
+	bool is_asleep;
+
+	assert(x->asked != 0 && x->on_end && (x->on_result || x->asked == CS_ASK_HEALTH));
+	x->sent = false;
+	x->load = &s->load;
+	x->deadline = cs_clock_mono() + s->timeout_us;
+	atomic_fetch_add(&s->load, 1);
+	pthread_mutex_lock(&s->lock);
+	cs_exchange_list_add(&s->inbox, x);
+	is_asleep = s->is_asleep;
+	s->is_asleep = false;
+	pthread_mutex_unlock(&s->lock);
+	if (is_asleep)
+		wake(s);
+}
+
+size_t cs_signer_load(struct cs_signer *s)
+{
+	return atomic_load(&s->load);
 }
 
 enum cs_rc cs_signer_new(const struct cs_signer_config *config, struct cs_signer **sp,
 			 struct cs_err *e)
 {
 	struct cs_signer *s;
-	enum cs_rc rc;
-	size_t i;
+	int err;
 
 	assert(config->token && config->socket && config->timeout_us > 0);
 	if (config->connections < 1 || config->connections > CONNECTIONS_MAX)
@@ -78,29 +368,23 @@ enum cs_rc cs_signer_new(const struct cs_signer_config *config, struct cs_signer
 	s = calloc(1, sizeof(*s));
 	if (!s)
 		return CS_FAIL(e, CS_E_NOMEM, "signer %s", config->token);
-	rc = cond_init(&s->given_back, e);
-	if (rc != CS_OK) {
-		free(s);
-		return rc;
-	}
-	pthread_mutex_init(&s->lock, NULL); /* a plain mutex: cannot fail */
-	s->count = (size_t)config->connections;
 	s->timeout_us = config->timeout_us;
 	s->peer_uid = config->peer_uid;
-	for (i = s->count; i-- > 0;) {
-		struct conn *c = &s->conns[i];
-
-		c->fd = -1;
-		cs_buf_init(&c->in, ANSWER_MAX);
-		cs_buf_init(&c->out, CS_FRAME_MAX);
-		c->next = s->free_list;
-		s->free_list = c;
-	}
+	pthread_mutex_init(&s->lock, NULL); /* a plain mutex: cannot fail */
+	cs_exchange_list_init(&s->inbox);
+	cs_exchange_list_init(&s->waiting);
+	for (; s->count < (size_t)config->connections; s->count++)
+		cs_signer_conn_init(&s->conns[s->count]);
 	s->token = strdup(config->token);
 	s->socket = strdup(config->socket);
-	if (!s->token || !s->socket) {
+	s->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	err = s->token && s->socket && s->wake_fd >= 0
+		      ? pthread_create(&s->thread, NULL, signer_main, s)
+		      : errno;
+	s->has_thread = err == 0;
+	if (err != 0) {
 		cs_signer_free(s);
-		return CS_FAIL(e, CS_E_NOMEM, "signer %s", config->token);
+		return CS_FAIL(e, CS_E_NOMEM, "signer %s: %s", config->token, strerror(err));
 	}
 	*sp = s;
 	return CS_OK;
@@ -108,313 +392,63 @@ enum cs_rc cs_signer_new(const struct cs_signer_config *config, struct cs_signer
 
 void cs_signer_free(struct cs_signer *s)
 {
-	size_t i;
-
 	if (!s)
 		return;
 	pthread_mutex_lock(&s->lock);
-	while (s->busy > 0)
-		pthread_cond_wait(&s->given_back, &s->lock);
+	s->is_closing = true;
 	pthread_mutex_unlock(&s->lock);
-	for (i = 0; i < s->count; i++) {
-		conn_close(&s->conns[i]);
-		cs_buf_done(&s->conns[i].in);
-		cs_buf_done(&s->conns[i].out);
+	if (s->has_thread) {
+		wake(s);
+		pthread_join(s->thread, NULL);
 	}
-	pthread_cond_destroy(&s->given_back);
+	for (size_t i = 0; i < s->count; i++)
+		cs_signer_conn_done(&s->conns[i]);
+	if (s->wake_fd >= 0)
+		close(s->wake_fd);
 	pthread_mutex_destroy(&s->lock);
 	free(s->token);
 	free(s->socket);
 	free(s);
 }
 
-/* wait until a connection is given back; false when the deadline has passed */
-static bool wait_free(struct cs_signer *s, int64_t deadline)
+/* --- STATUS --- */
+
+struct status {
+	struct cs_exchange x; /* first */
+	struct cs_signer_hello *hello;
+	sem_t ended;
+};
+
+static void status_ended(struct cs_exchange *x)
 {
-	int64_t left = deadline - cs_clock_mono();
-	struct timespec until;
+	struct status *st = (struct status *)x;
 
-	if (left <= 0)
-		return false;
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	left += until.tv_nsec / 1000;
-	until.tv_sec += left / CS_SECOND;
-	until.tv_nsec = left % CS_SECOND * 1000;
-	pthread_cond_timedwait(&s->given_back, &s->lock, &until);
-	return true;
-}
-
-/* Open connections are used before closed ones are opened; among them the one that rested longest,
- * so that a series of STATUS exchanges visits every child. */
-static struct conn *take_best(struct cs_signer *s)
-{
-	struct conn **best = NULL;
-	struct conn **at;
-	struct conn *c;
-
-	for (at = &s->free_list; *at; at = &(*at)->next) {
-		if ((*at)->fd >= 0) {
-			best = at;
-			break;
-		}
-		if (!best)
-			best = at;
-	}
-	if (!best)
-		return NULL;
-	c = *best;
-	*best = c->next;
-	c->next = NULL;
-	s->busy++;
-	return c;
-}
-
-static struct conn *conn_take(struct cs_signer *s, int64_t deadline)
-{
-	struct conn *c;
-
-	atomic_fetch_add(&s->waiting, 1);
-	pthread_mutex_lock(&s->lock);
-	while (!(c = take_best(s)))
-		if (!wait_free(s, deadline))
-			break;
-	pthread_mutex_unlock(&s->lock);
-	atomic_fetch_sub(&s->waiting, 1);
-	return c;
-}
-
-static void conn_give_back(struct cs_signer *s, struct conn *c)
-{
-	struct conn **at;
-
-	pthread_mutex_lock(&s->lock);
-	for (at = &s->free_list; *at; at = &(*at)->next)
-		;
-	*at = c;
-	s->busy--;
-	pthread_cond_signal(&s->given_back);
-	pthread_mutex_unlock(&s->lock);
-}
-
-/* the other end hung up, or said something that nobody asked for */
-static bool conn_is_stale(const struct conn *c)
-{
-	struct pollfd p = { .fd = c->fd, .events = POLLIN };
-
-	return poll(&p, 1, 0) != 0;
-}
-
-static enum cs_rc check_peer(const struct cs_signer *s, int fd, struct cs_err *e)
-{
-	unsigned uid;
-	enum cs_rc rc;
-
-	if (s->peer_uid < 0)
-		return CS_OK;
-	rc = cs_unix_peer_uid(fd, &uid, e);
-	if (rc == CS_OK && uid != s->peer_uid)
-		rc = CS_FAIL(e, CS_E_FORBIDDEN, "%s is served by uid %u, not %lld", s->socket, uid,
-			     (long long)s->peer_uid);
-	return rc;
-}
-
-/* receive a frame; one of another type than these two is an error */
-static enum cs_rc receive(struct conn *c, enum cs_signer_msg wanted, enum cs_signer_msg or,
-			  uint8_t *typep, int64_t deadline, struct cs_err *e)
-{
-	enum cs_rc rc = cs_frame_recv(c->fd, typep, &c->in, deadline, e);
-
-	if (rc != CS_OK)
-		return rc;
-	if (*typep == CS_MSG_ERROR)
-		return CS_FAIL(e, CS_E_INVALID, "the signer refused the frame: %s",
-			       cs_buf_str(&c->in));
-	if (*typep != wanted && *typep != or)
-		return CS_FAIL(e, CS_E_INVALID, "the signer sent a frame of type %u", *typep);
-	return CS_OK;
-}
-
-static enum cs_rc greet(const struct cs_signer *s, struct conn *c, int64_t deadline,
-			struct cs_err *e)
-{
-	uint8_t type;
-	enum cs_rc rc;
-
-	rc = check_peer(s, c->fd, e);
-	if (rc == CS_OK)
-		rc = receive(c, CS_MSG_HELLO, CS_MSG_HELLO, &type, deadline, e);
-	if (rc == CS_OK)
-		rc = cs_signer_hello_parse(cs_buf_bytes(&c->in), &c->hello, e);
-	if (rc == CS_OK && strcmp(c->hello.token, s->token) != 0)
-		rc = CS_FAIL(e, CS_E_CONFIG, "%s belongs to the signer of token %s", s->socket,
-			     c->hello.token);
-	return rc;
-}
-
-/* Connected, greeted, and nothing waits to be read. Whatever is wrong before a frame leaves is
- * "unavailable". */
-static enum cs_rc conn_ready(const struct cs_signer *s, struct conn *c, int64_t deadline,
-			     struct cs_err *e)
-{
-	enum cs_rc rc;
-
-	if (c->fd >= 0 && conn_is_stale(c))
-		conn_close(c);
-	if (c->fd >= 0)
-		return CS_OK;
-	rc = cs_unix_connect(s->socket, &c->fd, e);
-	if (rc == CS_OK)
-		rc = greet(s, c, deadline, e);
-	if (rc == CS_OK)
-		return CS_OK;
-	conn_close(c);
-	cs_err_prefix(e, "signer %s", s->token);
-	return e->rc = rc == CS_E_TIMEOUT ? CS_E_TIMEOUT : CS_E_UNAVAILABLE;
-}
-
-/* which artifacts still miss their result, as bits */
-static uint32_t asked(const struct cs_signer_sign *request)
-{
-	uint32_t bits = 0;
-	size_t i;
-
-	for (i = 0; i < request->artifact_count; i++)
-		bits |= UINT32_C(1) << request->artifacts[i].index;
-	return bits;
-}
-
-static enum cs_rc take_results(struct conn *c, uint32_t missing, cs_signer_result_fn *fn, void *arg,
-			       int64_t deadline, struct cs_err *e)
-{
-	for (;;) {
-		struct cs_signer_result result;
-		uint8_t type;
-		enum cs_rc rc;
-
-		rc = receive(c, CS_MSG_RESULT, CS_MSG_DONE, &type, deadline, e);
-		if (rc != CS_OK)
-			return rc;
-		if (type == CS_MSG_DONE)
-			break;
-		rc = cs_signer_result_parse(cs_buf_bytes(&c->in), &result, e);
-		if (rc != CS_OK)
-			return rc;
-		if (!(missing & (UINT32_C(1) << result.index)))
-			return CS_FAIL(e, CS_E_INVALID,
-				       "a result for artifact %u, which was not asked for",
-				       result.index);
-		missing &= ~(UINT32_C(1) << result.index);
-		fn(arg, &result);
-	}
-	if (missing)
-		return CS_FAIL(e, CS_E_INVALID, "no result for artifact %d",
-			       __builtin_ctz(missing));
-	return CS_OK;
-}
-
-static enum cs_rc check_policy(const struct cs_signer *s, const struct conn *c,
-			       const struct cs_sha256 *expect, struct cs_err *e)
-{
-	if (cs_sha256_equal(&c->hello.policy_digest, expect))
-		return CS_OK;
-	return CS_FAIL(
-		e, CS_E_UNAVAILABLE,
-		"signer %s has another policy (its version is %lld); reload daemon and signer",
-		s->token, (long long)c->hello.policy_version);
-}
-
-static enum cs_rc exchange_sign(const struct cs_signer *s, struct conn *c,
-				const struct cs_signer_sign *request, cs_signer_result_fn *fn,
-				void *arg, bool *sentp, int64_t deadline, struct cs_err *e)
-{
-	enum cs_rc rc;
-
-	cs_buf_reset(&c->out);
-	cs_signer_sign_write(request, &c->out);
-	rc = cs_buf_ok(&c->out, "SIGN frame", e);
-	if (rc != CS_OK)
-		return rc;
-	*sentp = true;
-	rc = cs_frame_send(c->fd, CS_MSG_SIGN, cs_buf_bytes(&c->out), deadline, e);
-	if (rc == CS_OK)
-		rc = take_results(c, asked(request), fn, arg, deadline, e);
-	if (rc != CS_OK)
-		cs_err_prefix(e, "signer %s", s->token);
-	return rc;
-}
-
-enum cs_rc cs_signer_sign(struct cs_signer *s, const struct cs_signer_sign *request,
-			  const struct cs_sha256 *expect, cs_signer_result_fn *fn, void *arg,
-			  bool *sentp, struct cs_err *e)
-{
-	int64_t deadline = cs_clock_mono() + s->timeout_us;
-	struct cs_err local = { 0 };
-	struct conn *c;
-	enum cs_rc rc;
-
-	assert(request->artifact_count > 0 && request->artifact_count <= CS_ARTIFACTS_MAX);
-	e = e ? e : &local;
-	*sentp = false;
-	c = conn_take(s, deadline);
-	if (!c)
-		return CS_FAIL(e, CS_E_BUSY, "signer %s: no connection became free in time",
-			       s->token);
-	rc = conn_ready(s, c, deadline, e);
-	if (rc == CS_OK)
-		rc = check_policy(s, c, expect, e);
-	if (rc == CS_OK)
-		rc = exchange_sign(s, c, request, fn, arg, sentp, deadline, e);
-	/* after a failure nobody knows what may still arrive on it */
-	if (rc != CS_OK)
-		conn_close(c);
-	conn_give_back(s, c);
-	return rc;
-}
-
-size_t cs_signer_waiting(struct cs_signer *s)
-{
-	return atomic_load(&s->waiting);
-}
-
-static enum cs_rc exchange_status(struct conn *c, struct cs_signer_health *health, int64_t deadline,
-				  struct cs_err *e)
-{
-	uint8_t type;
-	enum cs_rc rc;
-
-	rc = cs_frame_send(c->fd, CS_MSG_STATUS, (struct cs_bytes){ NULL, 0 }, deadline, e);
-	if (rc == CS_OK)
-		rc = receive(c, CS_MSG_HEALTH, CS_MSG_HEALTH, &type, deadline, e);
-	if (rc == CS_OK)
-		rc = cs_signer_health_parse(cs_buf_bytes(&c->in), health, e);
-	if (rc == CS_OK)
-		rc = receive(c, CS_MSG_DONE, CS_MSG_DONE, &type, deadline, e);
-	return rc;
+	if (x->err.rc == CS_OK)
+		*st->hello = *x->hello;
+	sem_post(&st->ended);
 }
 
 enum cs_rc cs_signer_status(struct cs_signer *s, struct cs_signer_hello *hello,
 			    struct cs_signer_health *health, struct cs_err *e)
 {
-	int64_t deadline = cs_clock_mono() + s->timeout_us;
-	struct cs_err local = { 0 };
-	struct conn *c;
-	enum cs_rc rc;
+	struct status st = { .x = { .asked = CS_ASK_HEALTH, .on_end = status_ended },
+			     .hello = hello };
+	struct cs_buf frame;
 
-	e = e ? e : &local;
-	c = conn_take(s, deadline);
-	if (!c)
-		return CS_FAIL(e, CS_E_BUSY, "signer %s: no connection became free in time",
-			       s->token);
-	rc = conn_ready(s, c, deadline, e);
-	if (rc == CS_OK) {
-		rc = exchange_status(c, health, deadline, e);
-		if (rc != CS_OK)
-			cs_err_prefix(e, "signer %s", s->token);
+	cs_buf_init(&frame, 64);
+	cs_frame_add(&frame, CS_MSG_STATUS, (struct cs_bytes){ NULL, 0 });
+	st.x.frame = cs_buf_bytes(&frame);
+	sem_init(&st.ended, 0, 0);
+	cs_signer_put(s, &st.x);
+	while (sem_wait(&st.ended) != 0)
+		assert(errno == EINTR);
+	sem_destroy(&st.ended);
+	cs_buf_done(&frame);
+	if (st.x.err.rc != CS_OK) {
+		if (e)
+			*e = st.x.err;
+		return st.x.err.rc;
 	}
-	if (rc == CS_OK)
-		*hello = c->hello;
-	else
-		conn_close(c);
-	conn_give_back(s, c);
-	return rc;
+	*health = st.x.health;
+	return CS_OK;
 }

@@ -3,6 +3,7 @@
  * See core_rig.h. Everything is made new for each test and ends before the auditor's verifier.
  */
 #include <check.h>
+#include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -185,13 +186,36 @@ struct cs_submission submission(const char *key, uint8_t seed)
 	return s;
 }
 
+/* A submission that a test waits for. */
+struct submitted {
+	sem_t done;
+	enum cs_rc rc;
+	struct cs_err *e;
+};
+
+static void on_submitted(void *arg, enum cs_rc rc, const struct cs_err *e)
+{
+	struct submitted *x = arg;
+
+	x->rc = rc;
+	if (rc != CS_OK)
+		*x->e = *e;
+	sem_post(&x->done);
+}
+
 enum cs_rc submit_as(int who, const struct cs_submission *s, const char *key, struct cs_answer *a,
 		     struct cs_err *e)
 {
 	const struct cs_caller c = caller(who);
+	struct submitted x = { .e = e };
 
 	cs_answer_init(a);
-	return cs_core_submit(core, &c, s, key, a, e);
+	sem_init(&x.done, 0, 0);
+	cs_core_submit(core, &c, s, key, a, on_submitted, &x);
+	while (sem_wait(&x.done) != 0)
+		;
+	sem_destroy(&x.done);
+	return x.rc;
 }
 
 void submit(const char *key, uint8_t seed, enum cs_state want, char id[static CS_UUID_TEXT])

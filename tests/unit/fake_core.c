@@ -27,6 +27,7 @@ struct waiter {
 struct cs_core {
 	pthread_mutex_t lock;
 	pthread_t ticker;
+	struct cs_pool *pool;
 	bool ending, draining, cancelled;
 	struct cs_access *access;
 	int64_t revision;
@@ -85,8 +86,10 @@ struct cs_core *fake_core_new(void)
 	pthread_mutex_init(&c->lock, NULL);
 	c->revision = 1;
 	c->access = cs_access_new();
-	if (c->access && pthread_create(&c->ticker, NULL, tick, c) == 0)
+	if (c->access && cs_pool_new(2, &c->pool, NULL) == CS_OK &&
+	    pthread_create(&c->ticker, NULL, tick, c) == 0)
 		return c;
+	cs_pool_free(c->pool);
 	cs_access_unref(c->access);
 	free(c);
 	return NULL;
@@ -98,6 +101,7 @@ void fake_core_free(struct cs_core *c)
 	c->ending = true;
 	pthread_mutex_unlock(&c->lock);
 	pthread_join(c->ticker, NULL);
+	cs_pool_free(c->pool);
 	cs_access_unref(c->access);
 	pthread_mutex_destroy(&c->lock);
 	free(c);
@@ -237,13 +241,9 @@ static enum cs_rc not_found(struct cs_err *e)
 
 /* The comment is the name of a code, "pending", "replay", or anything else for a signature at once.
  */
-enum cs_rc cs_core_submit(struct cs_core *c, const struct cs_caller *who,
-			  const struct cs_submission *submission, const char *idempotency_key,
-			  struct cs_answer *a, struct cs_err *e)
+static enum cs_rc submit(struct cs_core *c, const char *comment, const char *idempotency_key,
+			 struct cs_answer *a, struct cs_err *e)
 {
-	const char *comment = submission->comment;
-
-	(void)who;
 	for (enum cs_rc rc = CS_OK + 1; rc < CS_RC__COUNT; rc++) {
 		if (strcmp(comment, cs_rc_name(rc)) != 0 || rc == CS_E_PENDING)
 			continue;
@@ -258,6 +258,21 @@ enum cs_rc cs_core_submit(struct cs_core *c, const struct cs_caller *who,
 	else
 		view(c, FAKE_SIGNED, CS_ST_SIGNED, a);
 	return CS_OK;
+}
+
+void cs_core_submit(struct cs_core *c, const struct cs_caller *who,
+		    const struct cs_submission *submission, const char *idempotency_key,
+		    struct cs_answer *a, cs_core_submitted_fn *done, void *arg)
+{
+	struct cs_err e = { 0 };
+
+	(void)who;
+	done(arg, submit(c, submission->comment, idempotency_key, a, &e), &e);
+}
+
+void cs_core_run(struct cs_core *c, struct cs_job *job)
+{
+	cs_pool_put(c->pool, job);
 }
 
 enum cs_rc cs_core_request(struct cs_core *c, const struct cs_caller *who, const char *id,

@@ -4,6 +4,7 @@
  * anything may have left.
  */
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -166,28 +167,70 @@ static struct cs_signer *new_client(int64_t peer_uid)
 	return s;
 }
 
-static void count_result(void *arg, const struct cs_signer_result *result)
+/* A SIGN that a test waits for. */
+struct asking {
+	struct cs_exchange x; /* first */
+	struct cs_buf frame;
+	int results;
+	sem_t ended;
+};
+
+static void count_result(struct cs_exchange *x, const struct cs_signer_result *result)
 {
 	struct cs_signer_result sample = sample_result(result->index);
 
 	ck_assert(cs_bytes_equal(result->raw, sample.raw));
-	++*(int *)arg;
+	((struct asking *)x)->results++;
+}
+
+static void note_end(struct cs_exchange *x)
+{
+	sem_post(&((struct asking *)x)->ended);
+}
+
+static void ask(struct cs_signer *s, size_t artifacts, struct asking *a)
+{
+	struct cs_signer_sign request = { .document = cs_bytes_of("{}"),
+					  .artifact_count = artifacts };
+	struct cs_buf body;
+
+	*a = (struct asking){ .x = { .expect = &sample_hello.policy_digest,
+				     .on_result = count_result,
+				     .on_end = note_end } };
+	for (size_t i = 0; i < artifacts; i++) {
+		request.artifacts[i].index = (uint32_t)i;
+		request.artifacts[i].attempt = 1;
+		a->x.asked |= UINT32_C(1) << i;
+	}
+	cs_buf_init(&body, CS_FRAME_MAX);
+	cs_buf_init(&a->frame, CS_FRAME_MAX);
+	cs_signer_sign_write(&request, &body);
+	cs_frame_add(&a->frame, CS_MSG_SIGN, cs_buf_bytes(&body));
+	cs_buf_done(&body);
+	a->x.frame = cs_buf_bytes(&a->frame);
+	sem_init(&a->ended, 0, 0);
+	cs_signer_put(s, &a->x);
+}
+
+static void await(struct asking *a)
+{
+	while (sem_wait(&a->ended) != 0)
+		;
+	sem_destroy(&a->ended);
+	cs_buf_done(&a->frame);
 }
 
 static enum cs_rc sign(struct cs_signer *s, size_t artifacts, int *results, bool *sent,
 		       struct cs_err *e)
 {
-	struct cs_signer_sign request = { .document = cs_bytes_of("{}"),
-					  .artifact_count = artifacts };
-	size_t i;
+	struct asking a;
 
-	for (i = 0; i < artifacts; i++) {
-		request.artifacts[i].index = (uint32_t)i;
-		request.artifacts[i].attempt = 1;
-	}
-	*results = 0;
-	return cs_signer_sign(s, &request, &sample_hello.policy_digest, count_result, results, sent,
-			      e);
+	ask(s, artifacts, &a);
+	await(&a);
+	*results = a.results;
+	*sent = a.x.sent;
+	*e = a.x.err;
+	return a.x.err.rc;
 }
 
 static const struct exchange {
@@ -281,29 +324,39 @@ START_TEST(a_closed_idle_connection_is_replaced)
 }
 END_TEST
 
-static void ask_inside(void *arg, const struct cs_signer_result *result)
-{
-	struct cs_signer_health health;
-	struct cs_signer_hello hello;
-	struct cs_err e = { 0 };
+/* Put at once on one connection. */
+static const struct pipeline {
+	const char *first, *second; /* connections */
+	enum cs_rc rc[3];
+	bool sent[3];
+} pipelines[] = {
+	{ "h???0d0d0d.", NULL, { CS_OK, CS_OK, CS_OK }, { true, true, true } },
+	/* only the oldest is in doubt; the ones behind it were not begun, and are sent again */
+	{ "h?", "h?0d?0d.", { CS_E_CLOSED, CS_OK, CS_OK }, { true, true, true } },
+	{ "h???0d", "h?0d.", { CS_OK, CS_E_CLOSED, CS_OK }, { true, true, true } },
+	{ "h???0d0", "h?0d.", { CS_OK, CS_E_CLOSED, CS_OK }, { true, true, true } },
+	/* after the deadline of the oldest it is too late for the others to be sent */
+	{ "h???.", NULL, { CS_E_TIMEOUT, CS_E_BUSY, CS_E_BUSY }, { true, false, false } },
+	/* a signer that breaks the protocol is trusted in nothing */
+	{ "h???1.", NULL, { CS_E_INVALID, CS_E_INVALID, CS_E_INVALID }, { true, true, true } },
+};
 
-	(void)result;
-	ck_assert_int_eq(cs_signer_status(arg, &hello, &health, &e), CS_E_BUSY);
-	ck_assert_ptr_nonnull(strstr(e.msg, "no connection became free"));
-}
-
-START_TEST(a_pool_without_a_free_connection_is_busy)
+START_TEST(frames_behind_one_another)
 {
+	const struct pipeline *row = &pipelines[_i];
 	struct cs_signer *s = new_client(-1);
-	struct cs_signer_sign request = { .document = cs_bytes_of("{}"), .artifact_count = 1 };
-	struct cs_err e = { 0 };
-	bool sent;
+	struct asking asks[3];
 
-	request.artifacts[0].attempt = 1;
-	start_server("h?0d.", NULL);
-	ck_assert_int_eq(
-		cs_signer_sign(s, &request, &sample_hello.policy_digest, ask_inside, s, &sent, &e),
-		CS_OK);
+	start_server(row->first, row->second);
+	for (size_t i = 0; i < 3; i++)
+		ask(s, 1, &asks[i]);
+	for (size_t i = 0; i < 3; i++) {
+		await(&asks[i]);
+		ck_assert_msg(asks[i].x.err.rc == row->rc[i], "%s, frame %zu: %s", row->first, i,
+			      asks[i].x.err.msg);
+		ck_assert_int_eq(asks[i].x.sent, row->sent[i]);
+	}
+	ck_assert_uint_eq(cs_signer_load(s), 0);
 	cs_signer_free(s);
 	stop_server();
 }
@@ -431,7 +484,8 @@ TCase *tcase_client(void)
 	tcase_add_loop_test(t, exchange, 0, (int)(sizeof(exchanges) / sizeof(exchanges[0])));
 	tcase_add_test(t, a_connection_serves_many_exchanges);
 	tcase_add_test(t, a_closed_idle_connection_is_replaced);
-	tcase_add_test(t, a_pool_without_a_free_connection_is_busy);
+	tcase_add_loop_test(t, frames_behind_one_another, 0,
+			    (int)(sizeof(pipelines) / sizeof(pipelines[0])));
 	tcase_add_test(t, threads_share_the_pool);
 	tcase_add_test(t, nobody_listens);
 	tcase_add_test(t, a_signer_of_another_user_is_not_asked);
