@@ -239,7 +239,7 @@ START_TEST(a_pool_runs_every_job_before_it_ends)
 	struct cs_err e = { 0 };
 
 	CHECK_OK(cs_pool_new((size_t)_i, &pool, &e));
-	for (int i = 0; i < COUNT(chains); i++) {
+	for (int i = 0; i < (int)COUNT(chains); i++) {
 		chains[i] = (struct chain){ { .run = run_chain }, pool, i * 7, &done };
 		cs_pool_put(pool, &chains[i].job);
 	}
