@@ -341,11 +341,12 @@ class Instance:
                 return lines, head
             at = head["next"]
 
-    def verify(self, lines, head=None):
-        """Let both verifiers judge an export; they must agree: (exit status, output)."""
+    def verify(self, lines, head=None, journals=()):
+        """Let both verifiers judge an export, with journals of signers; they must agree: (exit status, output)."""
         path = self.directory / "export.ndjson"
         path.write_bytes(b"".join(line + b"\n" for line in lines))
         known = ["--head", f"{head['size']}:{head['head']}"] if head else []
+        known += [word for journal in journals for word in ("--journal", str(journal))]
         script = Path(os.environ.get("CS_SRCDIR", ".")) / "docs" / "verify_log.py"
         results = []
         for command in ([str(CLI), "audit", "verify"], [sys.executable, str(script)]):

@@ -13,7 +13,7 @@
  *   hang MS      sleeps before it goes on
  *   deaf MS      the same, after it has blocked, ignored and handled every signal it can
  *   crash 0      dies of SIGSEGV
- *   flip 0       C_Sign: flips a bit of the signature
+ *   flip BIT     C_Sign: flips a bit of the signature, counted from its first byte
  *   twice 0      C_Sign: signs the same bytes once more, for itself
  *   sessions N   C_GetTokenInfo: the most sessions that the token says it has
  * WHEN is CALL, the CALL-th of each process; all:CALL, the CALL-th of all processes together; or
@@ -84,6 +84,7 @@ static const struct {
 struct plan {
 	bool returns, flips, twice, lost;
 	CK_RV rv;
+	CK_ULONG bit;
 	CK_ULONG sessions; /* 0: as the module says */
 	int64_t plugged;
 };
@@ -141,6 +142,7 @@ static void act(const char *action, int64_t number, struct plan *plan)
 		sleep_ms(number);
 	} else if (strcmp(action, "flip") == 0) {
 		plan->flips = true;
+		plan->bit = (CK_ULONG)number;
 	} else if (strcmp(action, "twice") == 0) {
 		plan->twice = true;
 	} else if (strcmp(action, "sessions") == 0) {
@@ -412,8 +414,8 @@ static CK_RV shim_sign(CK_SESSION_HANDLE session, CK_BYTE_PTR data, CK_ULONG dat
 		return after(SIGN, plan.rv);
 	}
 	rv = behind->C_Sign(session, data, data_len, signature, len);
-	if (rv == CKR_OK && plan.flips && signature && *len > 0)
-		signature[*len / 2] ^= 1;
+	if (rv == CKR_OK && plan.flips && signature && plan.bit / 8 < *len)
+		signature[plan.bit / 8] ^= (CK_BYTE)(1 << plan.bit % 8);
 	if (rv == CKR_OK && plan.twice)
 		rv = sign_again(session, data, data_len);
 	return after(SIGN, rv);

@@ -10,18 +10,24 @@ HASHES = {"sha256": hashes.SHA256(), "sha384": hashes.SHA384(), "sha512": hashes
 
 
 def verify(key, artifact, raw):
-    """Raise InvalidSignature unless raw is the key's signature of the artifact's digest in the key's format."""
+    """Raise InvalidSignature unless raw is the key's signature of the artifact's digest, as a token gives it."""
+    if key["format"] == "ecdsa":
+        half = len(raw) // 2
+        raw = utils.encode_dss_signature(int.from_bytes(raw[:half], "big"), int.from_bytes(raw[half:], "big"))
+    verify_released(key, artifact, raw)
+
+
+def verify_released(key, artifact, signature):
+    """The same of a signature in the key's format, as clients get it."""
     public = serialization.load_der_public_key(base64.b64decode(key["public_key"]))
     digest = bytes.fromhex(artifact["digest"]["value"])
     kind = HASHES[key["hash"]]
     if key["format"] == "ed25519-digest":
-        public.verify(raw, digest)
+        public.verify(signature, digest)
     elif key["format"] == "ecdsa":
-        half = len(raw) // 2
-        der = utils.encode_dss_signature(int.from_bytes(raw[:half], "big"), int.from_bytes(raw[half:], "big"))
-        public.verify(der, digest, ec.ECDSA(utils.Prehashed(kind)))
+        public.verify(signature, digest, ec.ECDSA(utils.Prehashed(kind)))
     else:
         scheme = padding.PKCS1v15()
         if key["format"] == "rsa-pss":
             scheme = padding.PSS(padding.MGF1(kind), kind.digest_size)
-        public.verify(raw, digest, scheme, utils.Prehashed(kind))
+        public.verify(signature, digest, scheme, utils.Prehashed(kind))

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Build agents that submit as fast as they can, whatever happens to the server meanwhile."""
+
+import http.client
+import threading
+import time
+
+
+class Agent(threading.Thread):
+    """Asks for signatures under one key until it is told to stop.
+
+    `received` has the signature of each request that was answered with one, `waiting` the requests that
+    were not signed at once, `refused` the answers that no fault explains, `slowest` the longest answer.
+    """
+
+    def __init__(self, it, number, key="app-dev", pause=0):
+        super().__init__()
+        self.it, self.number, self.key, self.pause = it, number, key, pause
+        self.received, self.waiting, self.refused = {}, [], []
+        self.slowest = 0
+        self.stopping = False
+
+    def run(self):
+        client, count = None, 0
+        while not self.stopping:
+            try:
+                client = client or self.it.agent
+                reply = client.submit(self.key, b"image %d %d" % (self.number, count))
+                count += 1
+                self.take(reply)
+            except (OSError, http.client.HTTPException):
+                client = None
+                time.sleep(0.01)
+            time.sleep(self.pause)
+
+    def take(self, reply):
+        self.slowest = max(self.slowest, reply.elapsed)
+        if reply.status == 201:
+            self.received[reply.json["id"]] = reply.json["signatures"][0]
+        elif reply.status in (200, 202):
+            self.waiting.append(reply.json["id"])
+        elif reply.status not in (429, 503):
+            self.refused.append((reply.status, reply.body))
+
+
+class Agents:
+    """Several agents for as long as a `with` block lasts."""
+
+    def __init__(self, it, *keys, pause=0):
+        self.all = [Agent(it, number, key, pause) for number, key in enumerate(keys)]
+
+    def __enter__(self):
+        for agent in self.all:
+            agent.start()
+        return self
+
+    def __exit__(self, *exc):
+        for agent in self.all:
+            agent.stopping = True
+        for agent in self.all:
+            agent.join()
+        refused = [answer for agent in self.all for answer in agent.refused]
+        assert not refused, refused
+
+    @property
+    def received(self):
+        return {key: value for agent in self.all for key, value in agent.received.items()}
+
+    @property
+    def slowest(self):
+        return max(agent.slowest for agent in self.all)
