@@ -11,10 +11,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <time.h>
 
 struct cs_queue {
 	pthread_mutex_t lock;
 	pthread_cond_t not_empty;
+	pthread_cond_t enough; /* for cs_queue_wait */
+	size_t awaited;        /* items that it waits for; 0: it does not */
 	bool closed;
 	size_t capacity;
 	size_t first; /* index of the oldest item */
@@ -40,6 +43,7 @@ static void unlock(struct cs_queue *q)
 
 enum cs_rc cs_queue_new(size_t capacity, struct cs_queue **qp, struct cs_err *e)
 {
+	pthread_condattr_t attr;
 	struct cs_queue *q;
 
 	assert(capacity > 0 && capacity < SIZE_MAX / sizeof(void *) / 2);
@@ -49,6 +53,10 @@ enum cs_rc cs_queue_new(size_t capacity, struct cs_queue **qp, struct cs_err *e)
 		return CS_FAIL(e, CS_E_NOMEM, "queue of %zu", capacity);
 	pthread_mutex_init(&q->lock, NULL);
 	pthread_cond_init(&q->not_empty, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&q->enough, &attr);
+	pthread_condattr_destroy(&attr);
 	q->capacity = capacity;
 	*qp = q;
 	return CS_OK;
@@ -59,6 +67,7 @@ void cs_queue_free(struct cs_queue *q)
 	if (!q)
 		return;
 	pthread_cond_destroy(&q->not_empty);
+	pthread_cond_destroy(&q->enough);
 	pthread_mutex_destroy(&q->lock);
 	free(q);
 }
@@ -77,7 +86,10 @@ enum cs_rc cs_queue_put(struct cs_queue *q, void *item)
 	} else {
 		q->items[(q->first + q->count) % q->capacity] = item;
 		q->count++;
-		pthread_cond_signal(&q->not_empty);
+		if (q->awaited == 0)
+			pthread_cond_signal(&q->not_empty);
+		else if (q->count >= q->awaited)
+			pthread_cond_signal(&q->enough);
 	}
 	unlock(q);
 	return rc;
@@ -107,11 +119,31 @@ size_t cs_queue_take_many(struct cs_queue *q, void **items, size_t max)
 	return n;
 }
 
+void cs_queue_wait(struct cs_queue *q, size_t count, int64_t us)
+{
+	struct timespec until;
+	int error = 0;
+
+	lock(q);
+	if (q->count < count && !q->closed) {
+		clock_gettime(CLOCK_MONOTONIC, &until);
+		us += until.tv_nsec / 1000;
+		until.tv_sec += us / 1000000;
+		until.tv_nsec = us % 1000000 * 1000;
+		q->awaited = count;
+		while (error == 0 && q->count < count && !q->closed)
+			error = pthread_cond_timedwait(&q->enough, &q->lock, &until);
+		q->awaited = 0;
+	}
+	unlock(q);
+}
+
 void cs_queue_close(struct cs_queue *q)
 {
 	lock(q);
 	q->closed = true;
 	pthread_cond_broadcast(&q->not_empty);
+	pthread_cond_broadcast(&q->enough);
 	unlock(q);
 }
 

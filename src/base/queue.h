@@ -6,6 +6,9 @@
 #ifndef CS_BASE_QUEUE_H
 #define CS_BASE_QUEUE_H
 
+#include <stddef.h>
+#include <stdint.h>
+
 #include "base/err.h"
 
 struct cs_queue;
@@ -18,6 +21,9 @@ enum cs_rc cs_queue_put(struct cs_queue *q, void *item) CS_MUST_CHECK;
 void *cs_queue_take(struct cs_queue *q);
 /** Take up to max items; blocks for the first only. 0 when closed and empty. */
 size_t cs_queue_take_many(struct cs_queue *q, void **items, size_t max);
+/** Wait until the queue has this many items, or is closed, but no longer than `us`. One taker only.
+ */
+void cs_queue_wait(struct cs_queue *q, size_t count, int64_t us);
 void cs_queue_close(struct cs_queue *q);
 size_t cs_queue_len(struct cs_queue *q);
 

@@ -17,9 +17,8 @@
 
 #define BATCH_MAX 64
 #define QUEUE_MAX 4096
-#define GATHER_PART 4 /* of what is under way is worth a commit */
-#define GATHER_STEPS 8
-#define GATHER_NS 250000 /* a step */
+#define GATHER_PART 3   /* of what is under way is worth a commit */
+#define GATHER_MAX 8000 /* µs that a commit waits for it */
 
 struct cs_writer {
 	struct cs_core *core;
@@ -114,13 +113,10 @@ static void finish_batch(struct cs_writer *w, void *const *batch, size_t count, 
  * there are fewer commits, and more of the CPU for the HSM where that is software. */
 static void gather(struct cs_writer *w)
 {
-	for (int step = 0; step < GATHER_STEPS; step++) {
-		const size_t wanted = (size_t)atomic_load(&w->core->ongoing) / GATHER_PART;
+	const size_t wanted = (size_t)atomic_load(&w->core->ongoing) / GATHER_PART;
 
-		if (cs_queue_len(w->queue) >= (wanted < BATCH_MAX ? wanted : BATCH_MAX))
-			return;
-		nanosleep(&(struct timespec){ .tv_nsec = GATHER_NS }, NULL);
-	}
+	if (wanted > 1)
+		cs_queue_wait(w->queue, wanted < BATCH_MAX ? wanted : BATCH_MAX, GATHER_MAX);
 }
 
 /** The next batch: what was queued, up to a command that wants to be alone. 0 = closed and empty.
