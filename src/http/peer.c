@@ -86,6 +86,12 @@ enum cs_rc cs_chain_from_session(gnutls_session_t session, struct cs_chain *chai
 		const gnutls_datum_t *der = &peers[chain->count];
 		struct cs_buf *copy = &chain->certs[chain->count];
 
+		if (der->size > CS_CERTIFICATE_MAX) {
+			cs_chain_done(chain);
+			return CS_FAIL(e, CS_E_UNAUTHENTICATED,
+				       "client certificate: more than %d bytes",
+				       CS_CERTIFICATE_MAX);
+		}
 		cs_buf_init(copy, der->size);
 		cs_buf_add(copy, der->data, der->size);
 		if (cs_buf_ok(copy, "client certificate", e) != CS_OK) {

@@ -30,7 +30,8 @@ static void end_in(struct cs_conn *c, int64_t us)
 
 /* --- the handshake --- */
 
-/* Called by GnuTLS with the client's certificates, before it proves that it has their key. */
+/* Called by GnuTLS with the client's certificates: before it proves that it has their key with TLS
+ * 1.2, after it with 1.3. */
 static int on_certificate(gnutls_session_t session)
 {
 	struct cs_conn *c = gnutls_session_get_ptr(session);
@@ -38,7 +39,6 @@ static int on_certificate(gnutls_session_t session)
 	struct cs_err e;
 	enum cs_rc rc;
 
-	c->met = true;
 	rc = cs_chain_from_session(session, &c->chain, &e);
 	if (rc == CS_OK)
 		rc = cs_tls_check(c->tls, &c->chain, cs_clock_now(), &c->peer, &reason, &e);
@@ -50,20 +50,27 @@ static int on_certificate(gnutls_session_t session)
 	return 0;
 }
 
-/* The client's Finished comes after the proof that it has the certificate's key, and only with it.
+/* Its length and nothing else: 3 bytes, and one for the context with TLS 1.3. */
+#define EMPTY_CERTIFICATE_MAX 4
+
+/*
+ * Messages of the handshake. Finished comes after the proof that the client has the certificate's
+ * key, and only with it: until then no more time is granted.
  */
-static int on_finished(gnutls_session_t session, unsigned type, unsigned when, unsigned incoming,
-		       const gnutls_datum_t *message)
+static int on_message(gnutls_session_t session, unsigned type, unsigned when, unsigned incoming,
+		      const gnutls_datum_t *message)
 {
 	struct cs_conn *c = gnutls_session_get_ptr(session);
 
-	(void)type;
 	(void)when;
-	(void)message;
 	if (!incoming || c->proven)
 		return 0;
-	c->proven = c->met && !c->refused;
-	end_in(c, c->http->config.idle_us);
+	if (type == GNUTLS_HANDSHAKE_CERTIFICATE_PKT)
+		c->met = message->size > EMPTY_CERTIFICATE_MAX;
+	if (type == GNUTLS_HANDSHAKE_FINISHED && c->met && !c->refused) {
+		c->proven = true;
+		end_in(c, c->http->config.idle_us);
+	}
 	return 0;
 }
 
@@ -81,8 +88,8 @@ static bool begin(struct cs_http *h, struct MHD_Connection *mhd, struct cs_conn 
 	pthread_mutex_unlock(&h->lock);
 	gnutls_session_set_ptr(info->tls_session, c);
 	gnutls_session_set_verify_function(info->tls_session, on_certificate);
-	gnutls_handshake_set_hook_function(info->tls_session, GNUTLS_HANDSHAKE_FINISHED,
-					   GNUTLS_HOOK_POST, on_finished);
+	gnutls_handshake_set_hook_function(info->tls_session, GNUTLS_HANDSHAKE_ANY,
+					   GNUTLS_HOOK_POST, on_message);
 	return cs_tls_attach(c->tls, info->tls_session, &e) == CS_OK;
 }
 

@@ -12,7 +12,8 @@
 #include "authn/authn.h"
 #include "base/buf.h"
 
-#define CS_CHAIN_MAX 5 /* certificates a client may send */
+#define CS_CHAIN_MAX 5                 /* certificates a client may send */
+#define CS_CERTIFICATE_MAX (16 * 1024) /* bytes of each; they stay as long as the connection */
 
 #define CS_TLS_PRIORITY                                                                       \
 	"NONE:+VERS-TLS1.3:+VERS-TLS1.2:+AES-128-GCM:+AES-256-GCM:+CHACHA20-POLY1305:"        \

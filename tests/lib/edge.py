@@ -55,7 +55,7 @@ class Response:
 class Client:
     """One TLS connection. `identity` is a pki.Identity, or None for no certificate."""
 
-    def __init__(self, port, ca, identity=None, timeout=10, context=None):
+    def __init__(self, port, ca, identity=None, timeout=10, context=None, source=None):
         self.files = tempfile.mkdtemp(prefix="cs", dir="/tmp")
         self.received = b""
         try:
@@ -67,7 +67,7 @@ class Client:
                 context.load_cert_chain(*identity.write(self.files, "me"))
         finally:
             shutil.rmtree(self.files)
-        raw = socket.create_connection(("127.0.0.1", port), timeout=timeout)
+        raw = socket.create_connection(("127.0.0.1", port), timeout, (source, 0) if source else None)
         raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
             self.socket = context.wrap_socket(raw, server_hostname="127.0.0.1")

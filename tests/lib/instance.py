@@ -209,6 +209,7 @@ class Instance:
             **self.config,
             "signers": [{"token": name, "socket": str(s.socket), "connections": s.children}
                         for name, s in self.signers.items()]}
+        settings = {name: value for name, value in settings.items() if value is not None}
         (self.directory / "countersignd.conf").write_text(signers.to_yaml(settings) + "\n")
 
     # --- processes ---

@@ -34,11 +34,18 @@ def days(n):
 def new_key(kind="p-256"):
     if kind.startswith("rsa-"):
         return rsa.generate_private_key(public_exponent=65537, key_size=int(kind[4:]))
-    return ec.generate_private_key({"p-224": ec.SECP224R1, "p-256": ec.SECP256R1, "p-384": ec.SECP384R1}[kind]())
+    return ec.generate_private_key({"p-192": ec.SECP192R1, "p-224": ec.SECP224R1, "p-256": ec.SECP256R1, "p-384": ec.SECP384R1}[kind]())
 
 
 def name(text):
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
+
+
+def key_usage(**used):
+    """keyUsage with the named bits, for example digital_signature=True."""
+    bits = ("digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement",
+            "key_cert_sign", "crl_sign", "encipher_only", "decipher_only")
+    return x509.KeyUsage(**{bit: used.get(bit, False) for bit in bits})
 
 
 def pem_of_key(key):
@@ -66,6 +73,10 @@ class Identity:
         certificates = [self.certificate, *self.chain]
         return b"".join(c.public_bytes(serialization.Encoding.PEM) for c in certificates)
 
+    def der(self):
+        """Each certificate, its own first."""
+        return [c.public_bytes(serialization.Encoding.DER) for c in (self.certificate, *self.chain)]
+
     def write(self, directory, stem):
         """STEM.pem and STEM.key, the key for its owner only; returns both paths."""
         directory = pathlib.Path(directory)
@@ -77,9 +88,10 @@ class Identity:
 
 
 class Authority:
-    """A CA; below another one when `parent` is given."""
+    """A CA; below another one when `parent` is given. `extensions`: pairs of an extension and whether it is critical."""
 
-    def __init__(self, common_name="test CA", parent=None, key=None, path_length=None):
+    def __init__(self, common_name="test CA", parent=None, key=None, path_length=None, is_ca=True, start=None, end=None,
+                 extensions=()):
         self.key = key or new_key()
         self.parent = parent
         issuer = parent or self
@@ -90,11 +102,13 @@ class Authority:
             .issuer_name(parent.name if parent else self.name)
             .public_key(self.key.public_key())
             .serial_number(x509.random_serial_number())
-            .not_valid_before(now() - days(2))
-            .not_valid_after(now() + days(365))
-            .add_extension(x509.BasicConstraints(ca=True, path_length=path_length), critical=True)
+            .not_valid_before(start or now() - days(2))
+            .not_valid_after(end or now() + days(365))
+            .add_extension(x509.BasicConstraints(ca=is_ca, path_length=path_length), critical=True)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(self.key.public_key()), critical=False)
         )
+        for extension, critical in extensions:
+            builder = builder.add_extension(extension, critical)
         self.certificate = builder.sign(issuer.key, hashes.SHA256())
 
     def pem(self):
@@ -112,6 +126,8 @@ class Authority:
         hosts=(),
         is_ca=False,
         send=None,
+        extensions=(),
+        serial=None,
     ):
         """A certificate; usage None leaves extendedKeyUsage out. `send`: CAs to send along."""
         key = key or new_key()
@@ -120,7 +136,7 @@ class Authority:
             .subject_name(name(common_name))
             .issuer_name(self.name)
             .public_key(key.public_key())
-            .serial_number(x509.random_serial_number())
+            .serial_number(serial or x509.random_serial_number())
             .not_valid_before(start or now() - days(1))
             .not_valid_after(end or now() + days(30))
             .add_extension(x509.BasicConstraints(ca=is_ca, path_length=None), critical=True)
@@ -135,22 +151,25 @@ class Authority:
                 names.append(x509.DNSName(host))
         if names:
             builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
+        for extension, critical in extensions:
+            builder = builder.add_extension(extension, critical)
         certificate = builder.sign(self.key, hash_ or hashes.SHA256())
         return Identity(certificate, key, [a.certificate for a in (send or [])])
 
-    def issue_sha1(self, common_name):
-        """A client certificate signed over SHA-1, by openssl: Python's library refuses."""
+    def issue_over(self, hash_name, common_name, key=None):
+        """A client certificate signed over "sha1" or "md5", by openssl: Python's library refuses."""
+        key = key or new_key()
         with tempfile.TemporaryDirectory(prefix="cs", dir="/tmp") as directory:
             directory = pathlib.Path(directory)
             (directory / "ca.pem").write_bytes(self.pem())
             (directory / "ca.key").write_bytes(pem_of_key(self.key))
+            (directory / "key").write_bytes(pem_of_key(key))
             subprocess.run(
-                ["openssl", "req", "-x509", "-sha1", "-CA", "ca.pem", "-CAkey", "ca.key", "-days", "5", "-newkey",
-                 "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "key", "-out", "pem", "-subj",
-                 f"/CN={common_name}", "-addext", "basicConstraints=CA:FALSE", "-addext", "extendedKeyUsage=clientAuth"],
+                ["openssl", "req", "-x509", f"-{hash_name}", "-CA", "ca.pem", "-CAkey", "ca.key", "-days", "5", "-key", "key",
+                 "-out", "pem", "-subj", f"/CN={common_name}", "-addext", "basicConstraints=CA:FALSE", "-addext",
+                 "extendedKeyUsage=clientAuth"],
                 cwd=directory, check=True, capture_output=True)
-            certificate = x509.load_pem_x509_certificate((directory / "pem").read_bytes())
-            return Identity(certificate, serialization.load_pem_private_key((directory / "key").read_bytes(), None))
+            return Identity(x509.load_pem_x509_certificate((directory / "pem").read_bytes()), key)
 
     def crl(self, revoked=(), last=None, until=None, key=None, critical=False):
         """A CRL in PEM over identities or certificates."""
