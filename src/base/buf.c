@@ -13,7 +13,7 @@
 
 #include "base/enc.h"
 
-#define FIRST_CAP 64U
+#define FIRST_CAP 1024
 
 void cs_buf_init(struct cs_buf *b, size_t max)
 {
