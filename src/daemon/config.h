@@ -42,8 +42,8 @@
 	STR(access, "access", CS_Y_PATH, false, "access.yaml",                                     \
 	    "Who may talk to the daemon: countersign-access.yaml(5).")                             \
 	LIST(signers, "signers", CS_TOKENS_MAX, "The signer of each token.")                       \
-	NUM(workers, "workers", CS_Y_INT, 1, 1024, 96,                                             \
-	    "Threads that work on requests. An eighth of them never waits for a signer.")          \
+	NUM(workers, "workers", CS_Y_INT, 1, 1024, 16,                                             \
+	    "Threads that work on requests other than submissions, which hold none.")              \
 	NUM(http_threads, "http-threads", CS_Y_INT, 1, 64, 2,                                      \
 	    "Threads that read and write connections.")                                            \
 	NUM(connections_max, "connections-max", CS_Y_INT, 1, 65536, 1024,                          \
