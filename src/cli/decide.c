@@ -333,6 +333,8 @@ static enum cs_rc decide(struct cs_cli *cli, enum cs_verdict_kind verdict, struc
 	rc = rc ? rc : cs_remote_check(cli, countersign_get(cli->client, id, &r, &err), &err, e);
 	rc = rc ? rc : consider(cli, &doc, &r, d, e);
 	rc = rc ? rc : sign_and_send(cli, id, d, e);
+	/* the head that she keeps shall hold her decision, so that it cannot be cut off */
+	rc = rc ? rc : cs_heads_check(cli, &d->log, e);
 	countersign_request_done(&r);
 	rc = rc ? rc : cs_remote_check(cli, countersign_get(cli->client, id, &r, &err), &err, e);
 	if (!rc) {

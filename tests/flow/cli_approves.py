@@ -52,8 +52,12 @@ class Approves(unittest.TestCase):
         self.assertEqual(payload["images_checked"], ["app.bin"])
         self.assertEqual(payload["decision"], "approve")
         self.assertEqual(self.decisions()[0]["comment"], "fine")
-        kept = (self.approver.directory / "heads").read_text().splitlines()
-        self.assertEqual(kept, [f"{payload['log']['id']} {payload['log']['size']} {payload['log']['head']}"])
+        [kept] = (self.approver.directory / "heads").read_text().splitlines()
+        log_id, size, head = kept.split(" ")
+        self.assertEqual(log_id, payload["log"]["id"])
+        self.assertGreater(int(size), payload["log"]["size"], "what she keeps holds her decision")
+        there = self.it.client("auditor1").get(f"/v1/audit/head?size={size}").json
+        self.assertEqual(there["head"], head)
 
     def test_another_image_is_refused(self):
         for content, says in ((b"other", "sizes differ"), (self.id().upper().encode(), "digests differ")):
@@ -209,6 +213,7 @@ class Approves(unittest.TestCase):
     def test_a_log_that_was_rolled_back_or_rewritten_is_noticed(self):
         self.decide(cli.OK, "--no-image", "--yes")
         seen = self.payload()["log"]
+        self.it.agent.submit("app-dev", b"the log goes on")
         lies = [
             ("rolled back", {r"/audit/head$": change_json(size=seen["size"] - 1)}),
             ("rewritten", {r"/audit/head\?size=": change_json(head="00" * 32)}),

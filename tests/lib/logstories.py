@@ -7,7 +7,9 @@
 
 import base64
 import copy
+import functools
 import json
+import random
 import sys
 from pathlib import Path
 
@@ -116,6 +118,107 @@ def everything():
         log.request(["radio-dev"], state="approved").sign()
     log.add("daemon.stopped")
     return log
+
+
+NOISE = [  # events that concern no request
+    ("auth.refused", {"count": 3, "reason": "certificate expired", "source": "192.0.2.7"}),
+    ("access.refused", {"count": 1, "method": "GET", "path": "/v1/audit/head", "role": "agent"}),
+    ("request.denied", {"fingerprint": sha256(b"x"), "reason": "agent1 may not use os-prod", "rule": "key-not-allowed"}),
+    ("log.exported", {"from": 1, "to": 2}),
+    ("signer.lost", {"message": "connection refused", "token": "prod"}),
+    ("signer.back", {"message": "after 2 s", "token": "prod"}),
+    ("signer.selftest", {"failed": 0, "keys": 3, "ok": True, "token": "dev"}),
+    ("clock.jump", {"jump_us": 1500000}),
+    ("disk.low", {"free_bytes": 1024, "watermark_bytes": 4096}),
+    ("disk.back", {"free_bytes": 8192, "watermark_bytes": 4096}),
+]
+
+
+def turns(dice, log):
+    """A request that takes turns by chance, one step each; yields whether the daemon may stop there."""
+    name = dice.choices(["app-dev", "radio-dev", "app-prod", "os-prod", "boot-prod"], [6, 4, 6, 3, 1])[0]
+    if name.endswith("dev"):
+        request = log.request([name], state="approved")
+        yield True
+    else:
+        request = log.request([name] if dice.random() < 0.8 else [name, "app-prod" if name != "app-prod" else "os-prod"])
+        yield True
+        if (yield from deliberation(dice, request)):
+            return
+    while True:
+        asked = dice.random() > 0.1
+        for index in range(len(request.keys)):
+            request.intent(index, token=asked)
+            yield False
+        for index in range(len(request.keys)):
+            if asked:
+                request.done(index)
+            else:
+                request.not_done(index, "sign.failed", "CKR_TOKEN_NOT_PRESENT", False)
+            yield index + 1 == len(request.keys) and not asked
+        if asked:
+            request.release()
+            return
+
+
+def deliberation(dice, request):
+    """Decisions until the request is approved; True when it ended before."""
+    people = [dice.choice(["approver1", "approver1", "approver1", "approver5"]),
+              dice.choice(["approver2", "approver3"])]
+    dice.shuffle(people)
+    first, second = people
+    if dice.random() < 0.1:
+        request.end(*dice.choice([("request.cancelled", "agent1"), ("request.cancelled", "daemon")]), reason="wrong image")
+        return True
+    request.decide(first, "approve", "pending")
+    yield True
+    if dice.random() < 0.15:
+        request.decide(first, "withdraw", "pending")
+        yield True
+        request.decide(first, "approve", "pending", lag=1)
+        yield True
+    turn = dice.random()
+    if turn < 0.1:
+        request.decide(second, "reject", "rejected")
+    elif turn < 0.2:
+        request.end("request.expired")
+    else:
+        request.decide(second, "approve", "approved", lag=2)
+        yield True
+    return turn < 0.2
+
+
+@functools.cache
+def first_policy():
+    """Made once: its enrolments cost more than a short log."""
+    return Policy()
+
+
+def anything(seed, size):
+    """The first `size` events of a log in which many requests take turns by chance: another one for each seed."""
+    dice = random.Random(seed)
+    log, live = Log(), []
+    log.start(first_policy())
+    while len(log.recipes) < size:
+        turn = dice.random()
+        if turn < 0.03 and all(may_stop for _, may_stop in live):
+            log.add("daemon.stopped")
+            if dice.random() < 0.5:
+                log.policy = log.policy.changed(log.policy.version + 1, lambda value: None)
+            log.start(log.policy)
+        elif turn < 0.08:
+            kind, detail = dice.choice(NOISE)
+            log.add(kind, detail)
+        elif turn < 0.3 and len(live) < 6 or not live:
+            live.append((turns(dice, log), True))
+        else:
+            at = dice.randrange(len(live))
+            request, _ = live.pop(at)
+            try:
+                live.append((request, next(request)))
+            except StopIteration:
+                pass
+    return log.chain()[:size]
 
 
 def short():
