@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * SHA-2 by OpenSSL.
- * Must not return a wrong hash: when OpenSSL fails, the program ends (see hash.h).
+ * SHA-2 by OpenSSL's own functions, not by EVP: those need no memory, so no hash fails for want of
+ * it. Must not return a wrong hash: when OpenSSL fails, the program ends (see hash.h).
  * See hash.h for the contract.
  */
+#define OPENSSL_SUPPRESS_DEPRECATED /* as SHA256_Init and its like are since OpenSSL 3.0 */
 #include "base/hash.h"
 
 #include <assert.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
+#include <openssl/sha.h>
 
 #include "base/enc.h"
 
@@ -28,12 +28,12 @@ static const struct {
 
 #define HASHES (sizeof(hashes) / sizeof(hashes[0]))
 
-/* Fetched once: with EVP_sha256() OpenSSL looks the algorithm up at every use, under a lock. */
-static EVP_MD *fetched[HASHES];
-static pthread_once_t fetched_once = PTHREAD_ONCE_INIT;
-
 struct cs_hash_ctx {
-	EVP_MD_CTX *md;
+	enum cs_hash hash;
+	union {
+		SHA256_CTX sha256;
+		SHA512_CTX sha512; /* and SHA-384 */
+	};
 };
 
 static void need(int ok)
@@ -42,18 +42,32 @@ static void need(int ok)
 		abort();
 }
 
-static void fetch(void)
+static void begin(struct cs_hash_ctx *c, enum cs_hash h)
 {
-	for (size_t i = CS_HASH_SHA256; i < HASHES; i++) {
-		fetched[i] = EVP_MD_fetch(NULL, hashes[i].name, NULL);
-		need(fetched[i] != NULL);
-	}
+	assert(h != CS_HASH_NONE && (unsigned)h < HASHES);
+	c->hash = h;
+	if (h == CS_HASH_SHA256)
+		need(SHA256_Init(&c->sha256));
+	else if (h == CS_HASH_SHA384)
+		need(SHA384_Init(&c->sha512));
+	else
+		need(SHA512_Init(&c->sha512));
 }
 
-static const EVP_MD *md(enum cs_hash h)
+void cs_hash_update(struct cs_hash_ctx *c, const void *data, size_t len)
 {
-	need(pthread_once(&fetched_once, fetch) == 0);
-	return fetched[h];
+	if (c->hash == CS_HASH_SHA256)
+		need(SHA256_Update(&c->sha256, data, len));
+	else
+		need(SHA512_Update(&c->sha512, data, len));
+}
+
+void cs_hash_final(struct cs_hash_ctx *c, uint8_t out[static CS_HASH_MAX_LEN])
+{
+	if (c->hash == CS_HASH_SHA256)
+		need(SHA256_Final(out, &c->sha256));
+	else
+		need(SHA512_Final(out, &c->sha512)); /* knows how long it is */
 }
 
 const char *cs_hash_name(enum cs_hash h)
@@ -79,15 +93,21 @@ size_t cs_hash_len(enum cs_hash h)
 
 void cs_hash_bytes(enum cs_hash h, struct cs_bytes in, uint8_t out[static CS_HASH_MAX_LEN])
 {
-	assert(h != CS_HASH_NONE && (unsigned)h < HASHES);
-	need(EVP_Digest(in.data, in.len, out, NULL, md(h), NULL));
+	struct cs_hash_ctx c;
+
+	begin(&c, h);
+	cs_hash_update(&c, in.data, in.len);
+	cs_hash_final(&c, out);
 }
 
 struct cs_sha256 cs_sha256(struct cs_bytes in)
 {
 	struct cs_sha256 h;
+	SHA256_CTX c;
 
-	need(EVP_Digest(in.data, in.len, h.b, NULL, md(CS_HASH_SHA256), NULL));
+	need(SHA256_Init(&c));
+	need(SHA256_Update(&c, in.data, in.len));
+	need(SHA256_Final(h.b, &c));
 	return h;
 }
 
@@ -95,14 +115,12 @@ struct cs_sha256 cs_sha256_leaf(struct cs_bytes in)
 {
 	static const uint8_t leaf = 0x00;
 	struct cs_sha256 h;
-	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	SHA256_CTX c;
 
-	need(ctx != NULL);
-	need(EVP_DigestInit_ex(ctx, md(CS_HASH_SHA256), NULL));
-	need(EVP_DigestUpdate(ctx, &leaf, 1));
-	need(EVP_DigestUpdate(ctx, in.data, in.len));
-	need(EVP_DigestFinal_ex(ctx, h.b, NULL));
-	EVP_MD_CTX_free(ctx);
+	need(SHA256_Init(&c));
+	need(SHA256_Update(&c, &leaf, 1));
+	need(SHA256_Update(&c, in.data, in.len));
+	need(SHA256_Final(h.b, &c));
 	return h;
 }
 
@@ -123,35 +141,14 @@ bool cs_sha256_from_hex(const char *hex, struct cs_sha256 *out)
 
 struct cs_hash_ctx *cs_hash_new(enum cs_hash h)
 {
-	struct cs_hash_ctx *c;
+	struct cs_hash_ctx *c = calloc(1, sizeof(*c));
 
-	assert(h != CS_HASH_NONE && (unsigned)h < HASHES);
-	c = calloc(1, sizeof(*c));
-	if (!c)
-		return NULL;
-	c->md = EVP_MD_CTX_new();
-	if (!c->md) {
-		free(c);
-		return NULL;
-	}
-	need(EVP_DigestInit_ex(c->md, md(h), NULL));
+	if (c)
+		begin(c, h);
 	return c;
-}
-
-void cs_hash_update(struct cs_hash_ctx *c, const void *data, size_t len)
-{
-	need(EVP_DigestUpdate(c->md, data, len));
-}
-
-void cs_hash_final(struct cs_hash_ctx *c, uint8_t out[static CS_HASH_MAX_LEN])
-{
-	need(EVP_DigestFinal_ex(c->md, out, NULL));
 }
 
 void cs_hash_free(struct cs_hash_ctx *c)
 {
-	if (!c)
-		return;
-	EVP_MD_CTX_free(c->md);
 	free(c);
 }
