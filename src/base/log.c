@@ -9,6 +9,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -41,14 +42,27 @@ void cs_log_set_program(const char *name)
 	atomic_store(&program, name);
 }
 
-static void write_line(const struct cs_buf *line)
+static void write_line(const void *line, size_t len)
 {
 	ssize_t n;
 
 	do {
-		n = write(STDERR_FILENO, line->data, line->len);
+		n = write(STDERR_FILENO, line, len);
 	} while (n < 0 && errno == EINTR);
 	/* nobody is left to tell when stderr is gone */
+}
+
+/** What can be said without memory: both are words of ours, which need no escapes. */
+static void write_bare(const char *time, enum cs_log_level level, const char *event)
+{
+	char line[256];
+	const int len = snprintf(line, sizeof(line),
+				 "{\"time\":\"%s\",\"level\":\"%s\",\"program\":\"%s\","
+				 "\"event\":\"%s\",\"message\":\"(no memory for the message)\"}\n",
+				 time, level_names[level], atomic_load(&program), event);
+
+	if (len > 0 && (size_t)len < sizeof(line))
+		write_line(line, (size_t)len);
 }
 
 void cs_log(enum cs_log_level level, const char *event, const char *fmt, ...)
@@ -81,8 +95,10 @@ void cs_log(enum cs_log_level level, const char *event, const char *fmt, ...)
 	cs_buf_add_str(&line, ",\"message\":");
 	cs_jcs_add_string(&line, cs_buf_str(&shown));
 	cs_buf_add_str(&line, "}\n");
-	if (line.failed == CS_OK)
-		write_line(&line);
+	if (message.failed != CS_OK || shown.failed != CS_OK || line.failed != CS_OK)
+		write_bare(time, level, event);
+	else
+		write_line(line.data, line.len);
 	cs_buf_done(&line);
 	cs_buf_done(&shown);
 	cs_buf_done(&message);
