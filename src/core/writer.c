@@ -44,10 +44,9 @@ static enum cs_rc run_one(struct cs_writer *w, struct cs_command *cmd, struct cs
 	if (cmd->rc == CS_OK)
 		return cs_store_release(w->store, e);
 	rc = cs_store_revert(w->store, e);
-	if (rc != CS_OK && cmd->rc == CS_E_NO_SPACE) {
-		*e = cmd->err; /* SQLite undid the whole batch by itself: a full disk, nothing worse
-				*/
-		rc = CS_E_NO_SPACE;
+	if (rc != CS_OK && (cmd->rc == CS_E_NO_SPACE || cmd->rc == CS_E_NOMEM)) {
+		*e = cmd->err; /* SQLite undid the whole batch by itself, and nothing worse */
+		rc = cmd->rc;
 	}
 	return rc;
 }
