@@ -40,7 +40,7 @@ static enum cs_rc begin_span(struct cs_core *c, struct cs_store *s, int64_t offs
 			spans->span[1].offset = spans->span[0].offset;
 		spans->span[1].first_num = spans->span[0].first_num;
 		spans->count--;
-		memmove(&spans->span[0], &spans->span[1], spans->count * sizeof(spans->span[0]));
+		memmove(spans->span, spans->span + 1, sizeof(spans->span) - sizeof(spans->span[0]));
 	}
 	spans->span[spans->count++] = (struct cs_clock_span){ last_num + 1, offset };
 	pthread_mutex_unlock(&c->lock);
