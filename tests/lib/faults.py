@@ -10,6 +10,8 @@ LIBRARIES = Path(os.environ.get("CS_BUILDDIR", ".")) / "tests/lib/.libs"
 IO_SHIM = LIBRARIES / "io_shim.so"
 MALLOC_SHIM = LIBRARIES / "malloc_shim.so"
 OPEN, READ, WRITE, SYNC, TRUNCATE, MAP = range(1, 7)  # enum kind of io_shim.c
+ALLOCATION = 16  # of malloc_shim.c
+NO_MEMORY, CRASH, LEAK = 12, 1000, 1001  # what an allocation does: enum instead of malloc_shim.c
 LIE = 0  # instead of an errno: the call does nothing and claims success
 FOR_EVER = 0
 CONTROL = struct.Struct("=6I")  # struct fault_control
