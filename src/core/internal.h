@@ -29,6 +29,7 @@ typedef enum cs_rc cs_command_fn(struct cs_core *c, struct cs_store *s, void *ar
 				 struct cs_err *e);
 
 /** One unit of change. Its owner keeps it until `done` is called. Its first statement is its guard.
+ * It may be run again in place of a run that was undone, so what it changes in memory it sets anew.
  */
 struct cs_command {
 	cs_command_fn *run;
@@ -310,6 +311,9 @@ enum cs_rc cs_case_read(struct cs_core *c, struct cs_case *k, const char *id,
 /** Read the signatures of a request whose artifacts are all signed; cs_case_load does, too. */
 enum cs_rc cs_case_load_signatures(struct cs_case *k, struct cs_store *s,
 				   struct cs_err *e) CS_MUST_CHECK;
+/** The signature of a request of one artifact, as it was just made. */
+enum cs_rc cs_case_set_signature(struct cs_case *k, struct cs_bytes sig,
+				 struct cs_err *e) CS_MUST_CHECK;
 /** Verify every decision again and replace the votes by the verified ones. */
 void cs_case_verify_votes(struct cs_case *k);
 /** May this caller see it? Agents their own, approvers what asks their group, auditors everything.
@@ -355,6 +359,9 @@ struct cs_case *cs_attempt_case(struct cs_attempt *a);
 /** In the writer's transaction: approved → signing and one sign.intent per artifact. */
 enum cs_rc cs_attempt_begin(struct cs_attempt *a, struct cs_store *s,
 			    struct cs_err *e) CS_MUST_CHECK;
+/** The same for a request that the same command inserts in state signing: only the events. */
+enum cs_rc cs_attempt_begin_new(struct cs_attempt *a, struct cs_store *s,
+				struct cs_err *e) CS_MUST_CHECK;
 /** Called once, on the writer's thread or from cs_attempt_start: the request is signed, failed or
  * approved (again); the case shows it when it is signed. Must only take note. */
 typedef void cs_attempt_end_fn(void *arg);

@@ -283,14 +283,34 @@ static enum cs_rc write_intent(struct cs_attempt *a, struct cs_store *s, size_t 
 		.tbs = j->tbs,
 		.token = token_of(a, i),
 	};
-	enum cs_rc rc;
 
-	rc = cs_store_artifact_move(s, a->k->row.num, i, j->before, CS_AS_SIGNING, e);
-	if (rc != CS_OK)
-		return rc;
 	cs_buf_reset(detail);
 	cs_detail_intent(detail, &intent);
 	return cs_core_note(a->core, s, CS_EV_SIGN_INTENT, "daemon", a->k->row.id, detail, e);
+}
+
+/** @param move  the artifacts' states, too */
+static enum cs_rc write_intents(struct cs_attempt *a, struct cs_store *s, bool move,
+				struct cs_err *e)
+{
+	struct cs_buf detail;
+	enum cs_rc rc = CS_OK;
+
+	a->revision = cs_store_next_seq(s);
+	cs_buf_init(&detail, 4096);
+	for (size_t i = 0; rc == CS_OK && i < a->k->doc.count; i++) {
+		if (!a->jobs[i].planned)
+			continue;
+		if (move)
+			rc = cs_store_artifact_move(s, a->k->row.num, i, a->jobs[i].before,
+						    CS_AS_SIGNING, e);
+		if (rc == CS_OK)
+			rc = write_intent(a, s, i, &detail, e);
+		a->k->artifacts[i].state = CS_AS_SIGNING;
+		a->k->artifacts[i].attempts = a->jobs[i].number;
+	}
+	cs_buf_done(&detail);
+	return rc;
 }
 
 enum cs_rc cs_attempt_begin(struct cs_attempt *a, struct cs_store *s, struct cs_err *e)
@@ -302,22 +322,22 @@ enum cs_rc cs_attempt_begin(struct cs_attempt *a, struct cs_store *s, struct cs_
 		.new_revision = cs_store_next_seq(s),
 		.count_attempt = true,
 	};
-	struct cs_buf detail;
 	enum cs_rc rc;
 
 	rc = cs_core_may_use(a->core, a->k, e);
 	if (rc == CS_OK)
 		rc = cs_core_change(a->core, s, a->k->row.num, &change, e);
-	cs_buf_init(&detail, 4096);
-	for (size_t i = 0; rc == CS_OK && i < a->k->doc.count; i++)
-		if (a->jobs[i].planned)
-			rc = write_intent(a, s, i, &detail, e);
-	cs_buf_done(&detail);
-	if (rc == CS_OK) {
-		a->revision = change.new_revision;
+	if (rc == CS_OK)
+		rc = write_intents(a, s, true, e);
+	if (rc == CS_OK)
 		a->k->row.state = CS_ST_SIGNING;
-	}
 	return rc;
+}
+
+enum cs_rc cs_attempt_begin_new(struct cs_attempt *a, struct cs_store *s, struct cs_err *e)
+{
+	assert(a->k->row.state == CS_ST_SIGNING);
+	return write_intents(a, s, false, e);
 }
 
 /* --- outcomes --- */
@@ -348,14 +368,31 @@ static enum cs_rc write_outcome(struct cs_attempt *a, struct cs_store *s, size_t
 	return cs_core_note(a->core, s, o->kind, "daemon", a->k->row.id, detail, e);
 }
 
+/** An artifact as it is once the settling command is committed. While the request is signing nobody
+ * else changes it. */
+static struct cs_artifact_row row_after(const struct cs_attempt *a, size_t i)
+{
+	struct cs_artifact_row row = a->k->artifacts[i];
+
+	if (a->jobs[i].settling) {
+		row.state = a->jobs[i].outcome.state;
+		row.unknowns += row.state == CS_AS_UNKNOWN;
+	}
+	return row;
+}
+
 static enum cs_rc move_signed(struct cs_attempt *a, struct cs_store *s, struct cs_move *m,
 			      struct cs_err *e)
 {
 	struct cs_bytes signatures[CS_ARTIFACTS_MAX];
 	struct cs_case *k = a->k;
 	struct cs_buf detail;
-	enum cs_rc rc = cs_case_load_signatures(k, s, e);
+	enum cs_rc rc;
 
+	if (k->doc.count == 1)
+		rc = cs_case_set_signature(k, cs_buf_bytes(&a->jobs[0].outcome.signature), e);
+	else
+		rc = cs_case_load_signatures(k, s, e);
 	if (rc != CS_OK)
 		return rc;
 	for (size_t i = 0; i < k->signature_count; i++)
@@ -409,7 +446,6 @@ static enum cs_rc move_back(struct cs_attempt *a, struct cs_store *s, struct cs_
 /** The attempt is over: the artifacts' states decide what the request becomes. */
 static enum cs_rc conclude(struct cs_attempt *a, struct cs_store *s, struct cs_err *e)
 {
-	struct cs_artifact_row rows[CS_ARTIFACTS_MAX];
 	struct cs_move m = {
 		.num = a->k->row.num,
 		.id = a->k->row.id,
@@ -417,23 +453,22 @@ static enum cs_rc conclude(struct cs_attempt *a, struct cs_store *s, struct cs_e
 		.revision = a->revision,
 		.actor = "daemon",
 	};
-	size_t count = 0, done = 0;
-	enum cs_rc rc;
+	const size_t count = a->k->doc.count;
+	size_t done = 0;
 
-	rc = cs_store_artifacts(s, a->k->row.num, rows, &count, e);
-	if (rc != CS_OK)
-		return rc;
 	for (size_t i = 0; i < count; i++)
-		if (rows[i].state == CS_AS_SIGNING)
+		if (row_after(a, i).state == CS_AS_SIGNING)
 			return CS_OK; /* its outcome was lost: repair.c makes it unknown first */
 	for (size_t i = 0; i < count; i++) {
-		if (rows[i].state == CS_AS_FAILED)
+		const struct cs_artifact_row row = row_after(a, i);
+
+		if (row.state == CS_AS_FAILED)
 			return move_failed(a, s, &m,
 					   "a signature could not be made; see sign.failed", e);
-		if (rows[i].unknowns > 1)
+		if (row.unknowns > 1)
 			return move_failed(a, s, &m,
 					   "the signer gave no answer twice; see sign.unknown", e);
-		done += rows[i].state == CS_AS_SIGNED;
+		done += row.state == CS_AS_SIGNED;
 	}
 	return done == count ? move_signed(a, s, &m, e) : move_back(a, s, e);
 }
@@ -471,8 +506,6 @@ static void show_signed(struct cs_attempt *a)
 {
 	a->k->row.state = CS_ST_SIGNED;
 	a->k->row.revision = a->signed_seq;
-	for (size_t i = 0; i < a->k->doc.count; i++)
-		a->k->artifacts[i].state = CS_AS_SIGNED;
 }
 
 /** Every frame has ended and every outcome is committed, or lost. */
@@ -515,8 +548,11 @@ static void settle_done(struct cs_command *cmd)
 		a->lost = true;
 		cs_log(CS_LOG_ERROR, "outcome-not-recorded", "request %s: %s", a->k->row.id,
 		       cmd->err.msg);
-	} else if (a->signed_seq > 0) {
-		show_signed(a);
+	} else {
+		for (size_t i = 0; i < a->k->doc.count; i++)
+			a->k->artifacts[i] = row_after(a, i);
+		if (a->signed_seq > 0)
+			show_signed(a);
 	}
 	a->open -= count_settling(a);
 	for (size_t i = 0; i < a->k->doc.count; i++) {

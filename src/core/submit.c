@@ -43,7 +43,8 @@ static enum cs_rc find_replay(struct submit *x, struct cs_store *s, struct cs_er
 				    e);
 		return rc == CS_E_NOT_FOUND ? CS_OK : rc;
 	}
-	rc = cs_store_idempotency(s, principal, x->idempotency_key, &before, x->replay, e);
+	rc = cs_store_idempotency(s, principal, x->idempotency_key, x->now - CS_EQUAL_AGE, &before,
+				  x->replay, e);
 	if (rc == CS_E_NOT_FOUND)
 		return CS_OK;
 	if (rc == CS_OK && !cs_sha256_equal(&before, &x->fingerprint))
@@ -90,23 +91,26 @@ static enum cs_rc admit(struct cs_core *c, struct submit *x, struct cs_store *s,
 static enum cs_rc record_request(struct cs_core *c, struct submit *x, struct cs_store *s,
 				 struct cs_err *e)
 {
+	const struct cs_idempotency key = { x->idempotency_key, x->fingerprint };
+	const bool approved = x->verdict.judgement == CS_JUDGE_APPROVED;
 	struct cs_request_row *row = &x->k->row;
 	struct cs_buf detail;
 	enum cs_rc rc;
 
-	row->revision = cs_store_next_seq(s);
 	cs_buf_init(&detail, 2 * CS_DOCUMENT_MAX);
-	cs_detail_created(&detail, cs_buf_bytes(&row->document), row->state);
+	cs_detail_created(&detail, cs_buf_bytes(&row->document),
+			  approved ? CS_ST_APPROVED : CS_ST_PENDING);
 	rc = cs_core_note(c, s, CS_EV_REQUEST_CREATED, row->principal, row->id, &detail, e);
+	/* what is signed at once goes through approved in the log alone: one statement, not two */
+	row->revision = cs_store_next_seq(s) - (x->attempt ? 0 : 1);
+	row->state = x->attempt ? CS_ST_SIGNING : approved ? CS_ST_APPROVED : CS_ST_PENDING;
+	row->attempts = x->attempt ? 1 : 0;
 	if (rc == CS_OK)
-		rc = cs_store_request_insert(s, row, &x->k->doc, e);
-	if (rc == CS_OK && x->idempotency_key)
-		rc = cs_store_idempotency_insert(s, row->principal, x->idempotency_key,
-						 &x->fingerprint, row->num, x->now, e);
+		rc = cs_store_request_insert(s, row, &x->k->doc, key.key ? &key : NULL, e);
 	if (rc == CS_OK)
 		c->changed = row->revision;
 	if (rc == CS_OK && x->attempt)
-		rc = cs_attempt_begin(x->attempt, s, e);
+		rc = cs_attempt_begin_new(x->attempt, s, e);
 	cs_buf_done(&detail);
 	return rc;
 }
@@ -145,7 +149,6 @@ static enum cs_rc prepare(struct submit *x, const struct cs_submission *submissi
 	memcpy(row->principal, doc->principal, sizeof(row->principal));
 	memcpy(row->comment, submission->comment, sizeof(row->comment));
 	row->environment = doc->environment;
-	row->state = x->verdict.judgement == CS_JUDGE_APPROVED ? CS_ST_APPROVED : CS_ST_PENDING;
 	row->created = doc->created;
 	row->expires = doc->expires;
 	row->document_sha256 = cs_sha256(cs_buf_bytes(&row->document));

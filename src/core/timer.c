@@ -116,12 +116,6 @@ static void watch_disk(struct cs_core *c)
 	cs_buf_done(&detail);
 }
 
-static enum cs_rc purge_run(struct cs_core *c, struct cs_store *s, void *arg, struct cs_err *e)
-{
-	(void)c, (void)arg;
-	return cs_store_idempotency_purge(s, cs_clock_now() - CS_EQUAL_AGE, e);
-}
-
 static enum cs_rc repair_run(struct cs_core *c, struct cs_store *s, void *arg, struct cs_err *e)
 {
 	(void)arg;
@@ -147,8 +141,6 @@ static void every_second(struct cs_core *c, int64_t second)
 	watch_disk(c);
 	if (second % 60 == 0)
 		cs_refusals_flush(c);
-	if (second % 600 == 0 && cs_writer_run(c, purge_run, NULL, NULL) != CS_OK)
-		cs_log(CS_LOG_WARN, "idempotency-keys", "old ones are not forgotten yet");
 }
 
 static void *timer_main(void *arg)

@@ -2,7 +2,7 @@
 /*
  * What the daemon keeps: the event log and the tables beside it. Rows in, rows out; no rule of the
  * business lives here. One writing connection belongs to core's writer thread; reading ones are
- * used by one thread at a time. The schema is sql/schema-1.sql. SQLite is behind this header
+ * used by one thread at a time. The schema is sql/schema-2.sql. SQLite is behind this header
  * (store/sqlite/); another database would be, too.
  */
 #ifndef CS_STORE_STORE_H
@@ -12,7 +12,7 @@
 #include "model/request.h"
 #include "model/state.h"
 
-#define CS_STORE_SCHEMA 1
+#define CS_STORE_SCHEMA 2
 
 struct cs_store;
 
@@ -37,6 +37,9 @@ void cs_store_close(struct cs_store *s);
 enum cs_rc cs_store_begin(struct cs_store *s, struct cs_err *e) CS_MUST_CHECK;
 enum cs_rc cs_store_commit(struct cs_store *s, struct cs_err *e) CS_MUST_CHECK;
 void cs_store_rollback(struct cs_store *s);
+/** How much was written so far; −1 outside of a transaction, where SQLite ended it after an error,
+ * too. The same number twice: there is nothing to undo between. */
+int64_t cs_store_written(const struct cs_store *s);
 /** A savepoint within the transaction; the head of the log in memory goes back with it. */
 enum cs_rc cs_store_savepoint(struct cs_store *s, struct cs_err *e) CS_MUST_CHECK;
 enum cs_rc cs_store_release(struct cs_store *s, struct cs_err *e) CS_MUST_CHECK;
@@ -81,9 +84,21 @@ struct cs_request_row {
 void cs_request_row_init(struct cs_request_row *r);
 void cs_request_row_done(struct cs_request_row *r);
 
-/** Insert with its artifacts (waiting) and the groups of its quorum; r->num is set. */
+/** An Idempotency-Key and the hash of the body that it came with. */
+struct cs_idempotency {
+	const char *key;
+	struct cs_sha256 fingerprint;
+};
+
+/**
+ * Insert with its document, its artifacts and the groups of its quorum; r->num is set. The
+ * artifacts wait, or are in their first attempt like a request that is inserted in state signing.
+ *
+ * @param key  NULL without one
+ */
 enum cs_rc cs_store_request_insert(struct cs_store *s, struct cs_request_row *r,
-				   const struct cs_request *doc, struct cs_err *e) CS_MUST_CHECK;
+				   const struct cs_request *doc, const struct cs_idempotency *key,
+				   struct cs_err *e) CS_MUST_CHECK;
 /** The groups of one more quorum list, as a new policy may ask them: their approvers see the
  * request from now on. */
 enum cs_rc cs_store_request_groups(struct cs_store *s, int64_t num, const struct cs_quorum_list *q,
@@ -114,7 +129,8 @@ struct cs_store_filter {
 	const char *after; /* id; NULL = newest */
 	int64_t limit;
 };
-/** Called per row; the row is borrowed. A result other than CS_OK stops and is returned. */
+/** Called per row, which is borrowed and without its document. A result other than CS_OK stops and
+ * is returned. */
 typedef enum cs_rc cs_request_fn(void *arg, const struct cs_request_row *row, struct cs_err *e);
 /** Newest first. CS_E_INVALID when `after` names no request. */
 enum cs_rc cs_store_requests(struct cs_store *s, const struct cs_store_filter *f, cs_request_fn *fn,
@@ -140,6 +156,11 @@ enum cs_rc cs_store_open_count(struct cs_store *s, const char *principal, int64_
 enum cs_rc cs_store_equal(struct cs_store *s, const char *principal,
 			  const struct cs_sha256 *equality, int64_t since,
 			  char id[static CS_UUID_TEXT], struct cs_err *e) CS_MUST_CHECK;
+/** The newest request that the principal made with this Idempotency-Key after `since`, and the hash
+ * of its body. CS_E_NOT_FOUND. */
+enum cs_rc cs_store_idempotency(struct cs_store *s, const char *principal, const char *key,
+				int64_t since, struct cs_sha256 *fingerprint,
+				char id[static CS_UUID_TEXT], struct cs_err *e) CS_MUST_CHECK;
 
 /* --- artifacts, signatures, decisions --- */
 
@@ -183,18 +204,7 @@ typedef enum cs_rc cs_decision_fn(void *arg, const struct cs_decision_row *d, st
 enum cs_rc cs_store_decisions(struct cs_store *s, int64_t num, cs_decision_fn *fn, void *arg,
 			      struct cs_err *e) CS_MUST_CHECK;
 
-/* --- idempotency keys, marks --- */
-
-/** CS_E_NOT_FOUND. */
-enum cs_rc cs_store_idempotency(struct cs_store *s, const char *principal, const char *key,
-				struct cs_sha256 *fingerprint, char id[static CS_UUID_TEXT],
-				struct cs_err *e) CS_MUST_CHECK;
-enum cs_rc cs_store_idempotency_insert(struct cs_store *s, const char *principal, const char *key,
-				       const struct cs_sha256 *fingerprint, int64_t num,
-				       int64_t now, struct cs_err *e) CS_MUST_CHECK;
-/** Forget keys created before `before`; at most 1,000 at a time. */
-enum cs_rc cs_store_idempotency_purge(struct cs_store *s, int64_t before,
-				      struct cs_err *e) CS_MUST_CHECK;
+/* --- marks --- */
 
 /** Small numbers that outlive the daemon. The list is the schema's. */
 enum cs_store_mark {

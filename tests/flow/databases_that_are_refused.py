@@ -60,8 +60,8 @@ class Refused(unittest.TestCase):
 
     def test_a_newer_schema(self):
         self.stopped_copy()
-        self.sql("PRAGMA user_version = 2")
-        self.fails("schema 2", "newer countersignd")
+        self.sql("PRAGMA user_version = 3")
+        self.fails("schema 3", "newer countersignd")
 
     def test_another_instance(self):
         self.stopped_copy()

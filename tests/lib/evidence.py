@@ -63,7 +63,7 @@ def from_database(path):
 
         log = Log([bytes(row[0]) for row in all_of("SELECT bytes FROM event ORDER BY seq")])
         log.faults += [row[0] for row in all_of("PRAGMA integrity_check") if row[0] != "ok"]
-        created = {row[0]: row[1].hex() for row in all_of("SELECT id, document_sha256 FROM request")}
+        created = {row[0]: row[1].hex() for row in all_of("SELECT id, sha256 FROM request JOIN document ON num = request")}
         signed = {}
         for request, signature in all_of("SELECT id, bytes FROM request JOIN signature ON num = request "
                                          "WHERE state = 'signed' ORDER BY idx"):

@@ -62,6 +62,7 @@ sqlite3_stmt *sq_bind(struct cs_store *s, enum sq_id id, const char *types, ...)
 			sqlite3_bind_text(st, i, va_arg(ap, const char *), -1, SQLITE_STATIC);
 			break;
 		case 'i': sqlite3_bind_int64(st, i, va_arg(ap, int64_t)); break;
+		case 'n': sqlite3_bind_null(st, i); break;
 		case 'h':
 			bind_bytes(st, i, va_arg(ap, const struct cs_sha256 *)->b, CS_SHA256_LEN);
 			break;
@@ -151,4 +152,20 @@ enum cs_rc sq_copy_hash(sqlite3_stmt *st, int column, struct cs_sha256 *out, str
 			       sqlite3_column_name(st, column), b.len);
 	memcpy(out->b, b.data, CS_SHA256_LEN);
 	return CS_OK;
+}
+
+int64_t sq_place(const char *principal, struct cs_bytes value)
+{
+	uint8_t bytes[CS_NAME_MAX + 1 + CS_IDEMPOTENCY_KEY_MAX];
+	const size_t name_len = strlen(principal) + 1;
+	struct cs_sha256 hash;
+	uint64_t place = 0;
+
+	assert(name_len <= CS_NAME_MAX + 1 && value.len <= CS_IDEMPOTENCY_KEY_MAX);
+	memcpy(bytes, principal, name_len);
+	memcpy(bytes + name_len, value.data, value.len);
+	hash = cs_sha256((struct cs_bytes){ bytes, name_len + value.len });
+	for (size_t i = 0; i < sizeof(place); i++)
+		place = place << 8 | hash.b[i];
+	return (int64_t)place;
 }

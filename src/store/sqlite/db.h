@@ -27,7 +27,8 @@ enum cs_rc sq_fail(const struct cs_store *s, int sqlite_rc, const char *what, st
 
 /**
  * Bind all parameters in order. One letter each: t const char * (NULL allowed), i int64_t, h const
- * struct cs_sha256 *, b struct cs_bytes. Text and bytes are borrowed until the statement is reset.
+ * struct cs_sha256 *, b struct cs_bytes, n nothing: NULL without an argument. Text and bytes are
+ * borrowed until the statement is reset.
  */
 sqlite3_stmt *sq_bind(struct cs_store *s, enum sq_id id, const char *types, ...);
 
@@ -47,5 +48,12 @@ enum cs_rc sq_copy_text(sqlite3_stmt *st, int column, char *out, size_t size,
 			struct cs_err *e) CS_MUST_CHECK;
 enum cs_rc sq_copy_hash(sqlite3_stmt *st, int column, struct cs_sha256 *out,
 			struct cs_err *e) CS_MUST_CHECK;
+
+/** Bring a database of schema 1 up to CS_STORE_SCHEMA, after a verified copy to PATH-schema-1. */
+enum cs_rc sq_migrate(struct cs_store *s, const char *path, struct cs_err *e) CS_MUST_CHECK;
+
+/** Where a value of this principal stands in an index: the first 8 bytes of SHA-256(principal, 0,
+ * value). */
+int64_t sq_place(const char *principal, struct cs_bytes value);
 
 #endif

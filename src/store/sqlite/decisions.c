@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Rows of decisions, of idempotency keys, and the daemon's marks.
+ * Rows of decisions, and the daemon's marks.
  */
 #include "store/sqlite/db.h"
 
@@ -50,38 +50,6 @@ enum cs_rc cs_store_decisions(struct cs_store *s, int64_t num, cs_decision_fn *f
 		}
 	}
 	return rc == CS_E_NOT_FOUND ? CS_OK : rc;
-}
-
-enum cs_rc cs_store_idempotency(struct cs_store *s, const char *principal, const char *key,
-				struct cs_sha256 *fingerprint, char id[static CS_UUID_TEXT],
-				struct cs_err *e)
-{
-	sqlite3_stmt *st = sq_bind(s, SQ_IDEMPOTENCY_GET, "tt", principal, key);
-	enum cs_rc rc = sq_next(s, st, "looking up an idempotency key", e);
-
-	if (rc != CS_OK)
-		return rc;
-	rc = sq_copy_hash(st, 0, fingerprint, e);
-	if (rc == CS_OK)
-		rc = sq_copy_text(st, 1, id, CS_UUID_TEXT, e);
-	sq_reset(st);
-	return rc;
-}
-
-enum cs_rc cs_store_idempotency_insert(struct cs_store *s, const char *principal, const char *key,
-				       const struct cs_sha256 *fingerprint, int64_t num,
-				       int64_t now, struct cs_err *e)
-{
-	return sq_run(
-		s,
-		sq_bind(s, SQ_IDEMPOTENCY_INSERT, "tthii", principal, key, fingerprint, num, now),
-		NULL, "recording an idempotency key", e);
-}
-
-enum cs_rc cs_store_idempotency_purge(struct cs_store *s, int64_t before, struct cs_err *e)
-{
-	return sq_run(s, sq_bind(s, SQ_IDEMPOTENCY_PURGE, "i", before), NULL,
-		      "forgetting idempotency keys", e);
 }
 
 static const char *const mark_names[] = {

@@ -34,6 +34,11 @@ void cs_store_rollback(struct cs_store *s)
 		return; /* the next BEGIN reports what is wrong */
 }
 
+int64_t cs_store_written(const struct cs_store *s)
+{
+	return sqlite3_get_autocommit(s->db) ? -1 : sqlite3_total_changes64(s->db);
+}
+
 enum cs_rc cs_store_savepoint(struct cs_store *s, struct cs_err *e)
 {
 	s->kept = s->log;

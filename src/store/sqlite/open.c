@@ -18,8 +18,8 @@
 
 #define APPLICATION_ID INT64_C(0x43534c47) /* "CSLG" */
 
-static const char schema_1[] =
-#include "store/sqlite/schema-1.inc"
+static const char schema[] =
+#include "store/sqlite/schema-2.inc"
 	;
 
 static const char *const statements[SQ__COUNT] = {
@@ -171,15 +171,15 @@ static enum cs_rc create_schema(struct cs_store *s, struct cs_err *e)
 {
 	char *sql = sqlite3_mprintf("BEGIN IMMEDIATE; %s PRAGMA application_id=%lld; "
 				    "PRAGMA user_version=%d; COMMIT",
-				    schema_1, (long long)APPLICATION_ID, CS_STORE_SCHEMA);
+				    schema, (long long)APPLICATION_ID, CS_STORE_SCHEMA);
 	int rc = sql ? sqlite3_exec(s->db, sql, NULL, NULL, NULL) : SQLITE_NOMEM;
 
 	sqlite3_free(sql);
 	return rc == SQLITE_OK ? CS_OK : sq_fail(s, rc, "creating the database", e);
 }
 
-/** Ours, of a version we know, or empty and then created. */
-static enum cs_rc check_schema(struct cs_store *s, struct cs_err *e)
+/** Ours and of this version: brought up to it from an older one, or created in an empty file. */
+static enum cs_rc check_schema(struct cs_store *s, const char *path, struct cs_err *e)
 {
 	int64_t id = 0, version = 0, tables = 0;
 	enum cs_rc rc;
@@ -205,7 +205,15 @@ static enum cs_rc check_schema(struct cs_store *s, struct cs_err *e)
 			       (long long)version, CS_STORE_SCHEMA);
 	if (version < 1)
 		return CS_FAIL(e, CS_E_CORRUPT, "the database has no schema version");
-	return CS_OK;
+	if (version == CS_STORE_SCHEMA)
+		return CS_OK;
+	if (s->mode == CS_STORE_WRITE)
+		return sq_migrate(s, path, e);
+	return CS_FAIL(
+		e, CS_E_VERSION,
+		"the database has schema %lld, this program reads %d; start countersignd on it "
+		"(or on a copy) once, which brings it up to date",
+		(long long)version, CS_STORE_SCHEMA);
 }
 
 /** Made by root, for an export say, the lock file shall be open to whom the database belongs. */
@@ -264,7 +272,7 @@ static enum cs_rc open_all(struct cs_store *s, const char *path, struct cs_err *
 
 	if (s->mode != CS_STORE_READ && (rc = take_lock(s, path, e)) != CS_OK)
 		return rc;
-	if ((rc = open_file(s, path, e)) != CS_OK || (rc = check_schema(s, e)) != CS_OK ||
+	if ((rc = open_file(s, path, e)) != CS_OK || (rc = check_schema(s, path, e)) != CS_OK ||
 	    (rc = apply_pragmas(s, pragmas, count, e)) != CS_OK ||
 	    (rc = prepare_all(s, e)) != CS_OK)
 		return rc;

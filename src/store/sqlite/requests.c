@@ -24,15 +24,12 @@ void cs_request_row_done(struct cs_request_row *r)
 /** Columns in the order of SQ_REQUEST_COLUMNS. */
 static enum cs_rc read_row(sqlite3_stmt *st, struct cs_request_row *r, struct cs_err *e)
 {
-	struct cs_bytes document = sq_bytes(st, 14);
 	enum cs_rc rc;
 
 	if ((rc = sq_copy_text(st, 1, r->id, sizeof(r->id), e)) != CS_OK ||
 	    (rc = sq_copy_text(st, 2, r->principal, sizeof(r->principal), e)) != CS_OK ||
 	    (rc = sq_copy_text(st, 5, r->reason, sizeof(r->reason), e)) != CS_OK ||
-	    (rc = sq_copy_hash(st, 11, &r->document_sha256, e)) != CS_OK ||
-	    (rc = sq_copy_hash(st, 12, &r->equality, e)) != CS_OK ||
-	    (rc = sq_copy_text(st, 13, r->comment, sizeof(r->comment), e)) != CS_OK)
+	    (rc = sq_copy_text(st, 11, r->comment, sizeof(r->comment), e)) != CS_OK)
 		return rc;
 	r->num = sqlite3_column_int64(st, 0);
 	r->environment = cs_env_from_name(sq_text(st, 3));
@@ -42,11 +39,22 @@ static enum cs_rc read_row(sqlite3_stmt *st, struct cs_request_row *r, struct cs
 	r->revision = sqlite3_column_int64(st, 8);
 	r->next_attempt = sqlite3_column_int64(st, 9);
 	r->attempts = sqlite3_column_int64(st, 10);
-	cs_buf_reset(&r->document);
-	cs_buf_add(&r->document, document.data, document.len);
 	if (r->environment == CS_ENV_NONE || r->state == CS_ST_NONE)
 		return CS_FAIL(e, CS_E_CORRUPT, "request %s has an unknown state or environment",
 			       r->id);
+	return CS_OK;
+}
+
+/** The two columns after them. */
+static enum cs_rc read_document(sqlite3_stmt *st, struct cs_request_row *r, struct cs_err *e)
+{
+	const struct cs_bytes document = sq_bytes(st, 13);
+	enum cs_rc rc = sq_copy_hash(st, 12, &r->document_sha256, e);
+
+	if (rc != CS_OK)
+		return rc;
+	cs_buf_reset(&r->document);
+	cs_buf_add(&r->document, document.data, document.len);
 	return cs_buf_ok(&r->document, "request document", e);
 }
 
@@ -61,34 +69,57 @@ enum cs_rc cs_store_request_groups(struct cs_store *s, int64_t num, const struct
 	return rc;
 }
 
-static enum cs_rc insert_children(struct cs_store *s, int64_t num, const struct cs_request *doc,
-				  struct cs_err *e)
+static enum cs_rc insert_artifacts(struct cs_store *s, const struct cs_request_row *r, size_t count,
+				   struct cs_err *e)
 {
+	const bool begun = r->state == CS_ST_SIGNING;
+	const char *state = cs_artifact_state_name(begun ? CS_AS_SIGNING : CS_AS_WAITING);
 	enum cs_rc rc = CS_OK;
 
-	for (size_t i = 0; rc == CS_OK && i < doc->count; i++)
+	for (size_t i = 0; rc == CS_OK && i < count; i++)
 		rc = sq_run(s,
-			    sq_bind(s, SQ_ARTIFACT_INSERT, "iit", num, (int64_t)i,
-				    cs_artifact_state_name(CS_AS_WAITING)),
+			    sq_bind(s, SQ_ARTIFACT_INSERT, "iiti", r->num, (int64_t)i, state,
+				    (int64_t)begun),
 			    NULL, writing, e);
-	return rc == CS_OK ? cs_store_request_groups(s, num, &doc->quorum, e) : rc;
+	return rc;
+}
+
+static enum cs_rc insert_document(struct cs_store *s, const struct cs_request_row *r,
+				  const struct cs_idempotency *key, struct cs_err *e)
+{
+	const struct cs_bytes equality = { r->equality.b, CS_SHA256_LEN };
+	const int64_t equality_place = sq_place(r->principal, equality);
+	sqlite3_stmt *st;
+
+	if (key)
+		st = sq_bind(s, SQ_DOCUMENT_INSERT, "ihhitihb", r->num, &r->document_sha256,
+			     &r->equality, equality_place, key->key,
+			     sq_place(r->principal, cs_bytes_of(key->key)), &key->fingerprint,
+			     cs_buf_bytes(&r->document));
+	else
+		st = sq_bind(s, SQ_DOCUMENT_INSERT, "ihhitnnb", r->num, &r->document_sha256,
+			     &r->equality, equality_place, NULL, cs_buf_bytes(&r->document));
+	return sq_run(s, st, NULL, writing, e);
 }
 
 enum cs_rc cs_store_request_insert(struct cs_store *s, struct cs_request_row *r,
-				   const struct cs_request *doc, struct cs_err *e)
+				   const struct cs_request *doc, const struct cs_idempotency *key,
+				   struct cs_err *e)
 {
 	sqlite3_stmt *st;
 	enum cs_rc rc;
 
-	st = sq_bind(s, SQ_REQUEST_INSERT, "ttttiiiibhht", r->id, r->principal,
+	st = sq_bind(s, SQ_REQUEST_INSERT, "ttttiiiiit", r->id, r->principal,
 		     cs_env_name(r->environment), cs_state_name(r->state), r->created, r->expires,
-		     r->revision, r->next_attempt, cs_buf_bytes(&r->document), &r->document_sha256,
-		     &r->equality, r->comment);
+		     r->revision, r->next_attempt, r->attempts, r->comment);
 	rc = sq_run(s, st, NULL, writing, e);
 	if (rc != CS_OK)
 		return rc;
 	r->num = sqlite3_last_insert_rowid(s->db);
-	return insert_children(s, r->num, doc, e);
+	if ((rc = insert_document(s, r, key, e)) != CS_OK ||
+	    (rc = insert_artifacts(s, r, doc->count, e)) != CS_OK)
+		return rc;
+	return cs_store_request_groups(s, r->num, &doc->quorum, e);
 }
 
 enum cs_rc cs_store_request(struct cs_store *s, const char *id, struct cs_request_row *out,
@@ -102,6 +133,8 @@ enum cs_rc cs_store_request(struct cs_store *s, const char *id, struct cs_reques
 	if (rc != CS_OK)
 		return rc;
 	rc = read_row(st, out, e);
+	if (rc == CS_OK)
+		rc = read_document(st, out, e);
 	sq_reset(st);
 	return rc;
 }
@@ -169,6 +202,7 @@ enum cs_rc cs_store_requests(struct cs_store *s, const struct cs_store_filter *f
 {
 	const char *state = f->state == CS_ST_NONE ? NULL : cs_state_name(f->state);
 	const char *env = f->environment == CS_ENV_NONE ? NULL : cs_env_name(f->environment);
+	sqlite3_stmt *st;
 	int64_t before = 0;
 	enum cs_rc rc;
 
@@ -176,11 +210,12 @@ enum cs_rc cs_store_requests(struct cs_store *s, const struct cs_store_filter *f
 	rc = find_cursor(s, f->after, &before, e);
 	if (rc != CS_OK)
 		return rc;
-	return each_request(s,
-			    sq_bind(s, f->group ? SQ_REQUEST_LIST_GROUP : SQ_REQUEST_LIST, "ittti",
-				    before, f->group ? f->group : f->principal, state, env,
-				    f->limit),
-			    fn, arg, e);
+	if (f->principal || f->group)
+		st = sq_bind(s, f->group ? SQ_REQUEST_LIST_GROUP : SQ_REQUEST_LIST_OWNER, "ittit",
+			     before, state, env, f->limit, f->group ? f->group : f->principal);
+	else
+		st = sq_bind(s, SQ_REQUEST_LIST, "itti", before, state, env, f->limit);
+	return each_request(s, st, fn, arg, e);
 }
 
 enum cs_rc cs_store_live(struct cs_store *s, int64_t after_num, int64_t max, cs_request_fn *fn,
@@ -252,12 +287,30 @@ enum cs_rc cs_store_equal(struct cs_store *s, const char *principal,
 			  const struct cs_sha256 *equality, int64_t since,
 			  char id[static CS_UUID_TEXT], struct cs_err *e)
 {
-	sqlite3_stmt *st = sq_bind(s, SQ_REQUEST_EQUAL, "hti", equality, principal, since);
+	const int64_t place = sq_place(principal, (struct cs_bytes){ equality->b, CS_SHA256_LEN });
+	sqlite3_stmt *st = sq_bind(s, SQ_REQUEST_EQUAL, "ihti", place, equality, principal, since);
 	enum cs_rc rc = sq_next(s, st, "looking for an equal request", e);
 
 	if (rc != CS_OK)
 		return rc;
 	rc = sq_copy_text(st, 0, id, CS_UUID_TEXT, e);
+	sq_reset(st);
+	return rc;
+}
+
+enum cs_rc cs_store_idempotency(struct cs_store *s, const char *principal, const char *key,
+				int64_t since, struct cs_sha256 *fingerprint,
+				char id[static CS_UUID_TEXT], struct cs_err *e)
+{
+	const int64_t place = sq_place(principal, cs_bytes_of(key));
+	sqlite3_stmt *st = sq_bind(s, SQ_REQUEST_KEY, "itti", place, key, principal, since);
+	enum cs_rc rc = sq_next(s, st, "looking up an idempotency key", e);
+
+	if (rc != CS_OK)
+		return rc;
+	rc = sq_copy_hash(st, 0, fingerprint, e);
+	if (rc == CS_OK)
+		rc = sq_copy_text(st, 1, id, CS_UUID_TEXT, e);
 	sq_reset(st);
 	return rc;
 }
