@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The writer: takes whole batches of commands, runs each in a savepoint, commits once, wakes the
- * callers. It waits for nothing but the disk. A commit whose durability is in doubt ends the
+ * The writer: takes whole batches of commands, runs each whole or not at all, commits once, wakes
+ * the callers. It waits for nothing but the disk. A commit whose durability is in doubt ends the
  * process.
  */
 #include <assert.h>
@@ -30,17 +30,13 @@ struct cs_writer {
 };
 
 /** Run one command in its savepoint. Anything but CS_OK means that the whole batch is lost. */
-static enum cs_rc run_one(struct cs_writer *w, struct cs_command *cmd, struct cs_err *e)
+static enum cs_rc run_undoable(struct cs_writer *w, struct cs_command *cmd, struct cs_err *e)
 {
-	const int64_t changed = w->core->changed;
 	enum cs_rc rc = cs_store_savepoint(w->store, e);
 
 	if (rc != CS_OK)
 		return rc;
-	cs_event_clock_tick(w->core);
 	cmd->rc = cmd->run(w->core, w->store, cmd->arg, &cmd->err);
-	if (cmd->rc != CS_OK)
-		w->core->changed = changed;
 	if (cmd->rc == CS_OK)
 		return cs_store_release(w->store, e);
 	rc = cs_store_revert(w->store, e);
@@ -51,7 +47,20 @@ static enum cs_rc run_one(struct cs_writer *w, struct cs_command *cmd, struct cs
 	return rc;
 }
 
-static enum cs_rc run_batch(struct cs_writer *w, void *const *batch, size_t count, struct cs_err *e)
+/** Run one command without a way back, unless it fails before it has written anything, as guards
+ * do. @return CS_E_CONFLICT when it had written */
+static enum cs_rc run_plain(struct cs_writer *w, struct cs_command *cmd, struct cs_err *e)
+{
+	const int64_t written = cs_store_written(w->store);
+
+	cmd->rc = cmd->run(w->core, w->store, cmd->arg, &cmd->err);
+	if (cmd->rc == CS_OK || cs_store_written(w->store) == written)
+		return CS_OK;
+	return CS_FAIL(e, CS_E_CONFLICT, "%s", cmd->err.msg);
+}
+
+static enum cs_rc try_batch(struct cs_writer *w, void *const *batch, size_t count, bool undoable,
+			    struct cs_err *e)
 {
 	const struct cs_event_clock clock = w->core->clock;
 	const int64_t changed = w->core->changed;
@@ -60,8 +69,15 @@ static enum cs_rc run_batch(struct cs_writer *w, void *const *batch, size_t coun
 	if (rc != CS_OK)
 		return rc;
 	rc = cs_event_clock_check(w->core, w->store, e);
-	for (size_t i = 0; rc == CS_OK && i < count; i++)
-		rc = run_one(w, batch[i], e);
+	for (size_t i = 0; rc == CS_OK && i < count; i++) {
+		const int64_t before = w->core->changed;
+		struct cs_command *cmd = batch[i];
+
+		cs_event_clock_tick(w->core);
+		rc = undoable ? run_undoable(w, cmd, e) : run_plain(w, cmd, e);
+		if (cmd->rc != CS_OK)
+			w->core->changed = before;
+	}
 	if (rc == CS_OK)
 		rc = cs_store_commit(w->store, e);
 	else
@@ -75,6 +91,15 @@ static enum cs_rc run_batch(struct cs_writer *w, void *const *batch, size_t coun
 		w->core->changed = changed;
 	}
 	return rc;
+}
+
+/** Savepoints cost more than the commands themselves, and hardly any command fails after its first
+ * write: such a batch is undone and run again with them. */
+static enum cs_rc run_batch(struct cs_writer *w, void *const *batch, size_t count, struct cs_err *e)
+{
+	enum cs_rc rc = try_batch(w, batch, count, false, e);
+
+	return rc == CS_E_CONFLICT ? try_batch(w, batch, count, true, e) : rc;
 }
 
 /** The disk did not take what callers may be told: nobody is told anything any more. */
