@@ -361,6 +361,7 @@ void cs_pk_free(struct cs_pk *pk)
 	if (!pk)
 		return;
 	EVP_PKEY_free(pk->key);
+	cs_pk_table_free(atomic_load(&pk->table));
 	cs_buf_done(&pk->spki);
 	free(pk);
 }

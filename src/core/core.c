@@ -32,6 +32,13 @@ static enum cs_rc open_signers(struct cs_core *c, const struct cs_core_config *c
 	return CS_OK;
 }
 
+/** Every signature that is released is verified with one of these keys. */
+static void expect_many(const struct cs_policy *policy)
+{
+	for (size_t i = 0; i < policy->key_count; i++)
+		cs_pk_expect_many(policy->keys[i].pk);
+}
+
 static struct cs_core *core_new(const struct cs_core_config *config,
 				const struct cs_core_policy *files)
 {
@@ -44,6 +51,7 @@ static struct cs_core *core_new(const struct cs_core_config *config,
 	c->database = strdup(config->database);
 	c->version = strdup(config->version);
 	c->disk_watermark = config->disk_watermark;
+	expect_many(files->policy);
 	c->policy = cs_policy_ref(files->policy);
 	c->access = cs_access_ref(files->access);
 	return c;
@@ -176,9 +184,10 @@ enum cs_rc cs_core_reload(struct cs_core *c, const struct cs_core_policy *files,
 		.alone = true,
 		.committed = reload_committed,
 	};
+	enum cs_rc rc;
 
-	enum cs_rc rc = cs_writer_do(c, &cmd, e);
-
+	expect_many(files->policy);
+	rc = cs_writer_do(c, &cmd, e);
 	if (rc == CS_OK)
 		cs_waits_notify_all(c);
 	return rc;

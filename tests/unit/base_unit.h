@@ -46,6 +46,7 @@ void add_jcs_tests(TCase *tc);
 void add_hash_tests(TCase *tc);
 void add_der_tests(TCase *tc);
 void add_pk_tests(TCase *tc);
+void add_pk_table_tests(TCase *tc);
 void add_dsse_tests(TCase *tc);
 void add_frame_tests(TCase *tc);
 void add_unix_tests(TCase *tc);

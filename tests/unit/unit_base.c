@@ -18,7 +18,7 @@ static const struct {
 	{ "file", add_file_tests },       { "secret", add_secret_tests },
 	{ "log", add_log_tests },         { "notify", add_notify_tests },
 	{ "yaml", add_yaml_tests },       { "schema", add_schema_tests },
-	{ "metrics", add_metrics_tests },
+	{ "metrics", add_metrics_tests }, { "pk-table", add_pk_table_tests },
 };
 
 int main(void)
