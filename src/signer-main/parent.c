@@ -42,8 +42,10 @@ struct slot {
 	pid_t pid;
 	int report_fd; /* −1 when there is none */
 	unsigned generation;
-	int64_t since; /* state's begin; for EMPTY: when to start again */
-	int64_t backoff;
+	int64_t since;   /* state's begin; for EMPTY: when to start again */
+	int64_t started; /* the last child */
+	int64_t backoff; /* from one start to the next, so that a child that hung does not wait
+			    twice */
 	int64_t journal_seen;
 };
 
@@ -165,6 +167,7 @@ static void start(struct parent *p, struct slot *s)
 	s->report_fd = fds[0];
 	s->generation = p->generation;
 	set_state(s, STARTING);
+	s->started = s->since;
 }
 
 static size_t count_state(const struct parent *p, enum slot_state state)
@@ -293,7 +296,8 @@ static void child_ended(struct parent *p, struct slot *s, int wstatus)
 		s->backoff = proven || s->backoff == 0 ? BACKOFF_MIN : 2 * s->backoff;
 	if (s->backoff > BACKOFF_MAX)
 		s->backoff = BACKOFF_MAX;
-	s->since += s->backoff;
+	if (s->since < s->started + s->backoff)
+		s->since = s->started + s->backoff;
 	if (!asked)
 		judge_end(p, WIFEXITED(wstatus) ? WEXITSTATUS(wstatus) : CS_EXIT_TOKEN);
 }
