@@ -4,37 +4,48 @@
 import http.client
 import threading
 import time
+from collections import namedtuple
+
+Answer = namedtuple("Answer", "begin end status")
+NONE = 0  # the status of an answer that did not come
 
 
 class Agent(threading.Thread):
     """Asks for signatures under one key until it is told to stop.
 
     `received` has the signature of each request that was answered with one, `waiting` the requests that
-    were not signed at once, `refused` the answers that no fault explains, `slowest` the longest answer.
+    were not signed at once, `refused` the answers that no fault explains, `answers` when each one came (or
+    did not), `slowest` the longest wait.
     """
 
     def __init__(self, it, number, key="app-dev", pause=0):
         super().__init__()
         self.it, self.number, self.key, self.pause = it, number, key, pause
-        self.received, self.waiting, self.refused = {}, [], []
+        self.received, self.waiting, self.refused, self.answers = {}, [], [], []
         self.slowest = 0
         self.stopping = False
 
     def run(self):
         client, count = None, 0
         while not self.stopping:
+            begin = time.monotonic()
             try:
                 client = client or self.it.agent
                 reply = client.submit(self.key, b"image %d %d" % (self.number, count))
                 count += 1
+                self.note(time.monotonic() - reply.elapsed, reply.status)
                 self.take(reply)
             except (OSError, http.client.HTTPException):
                 client = None
+                self.note(begin, NONE)
                 time.sleep(0.01)
             time.sleep(self.pause)
 
+    def note(self, begin, status):
+        self.answers.append(Answer(begin, time.monotonic(), status))
+        self.slowest = max(self.slowest, self.answers[-1].end - begin)
+
     def take(self, reply):
-        self.slowest = max(self.slowest, reply.elapsed)
         if reply.status == 201:
             self.received[reply.json["id"]] = reply.json["signatures"][0]
         elif reply.status in (200, 202):
