@@ -81,6 +81,17 @@ static enum cs_rc check_policy_version(struct cs_store *s, const struct cs_polic
 	return rc;
 }
 
+/** Prod keys outside of a hardware module shall not be overlooked. */
+static void announce_software(const struct cs_policy *p)
+{
+	for (size_t i = 0; i < p->token_count; i++)
+		if (p->tokens[i].software_token && p->tokens[i].environment == CS_ENV_PROD)
+			cs_log(CS_LOG_WARN, "software-token",
+			       "the prod keys of token %s may be in software: signing.yaml says "
+			       "software_token",
+			       p->tokens[i].name);
+}
+
 static enum cs_rc note_policy(struct cs_core *c, struct cs_store *s,
 			      const struct cs_core_policy *files, struct cs_err *e)
 {
@@ -89,6 +100,7 @@ static enum cs_rc note_policy(struct cs_core *c, struct cs_store *s,
 	int64_t seq;
 	enum cs_rc rc = check_policy_version(s, files->policy, &changed, e);
 
+	announce_software(files->policy);
 	if (rc != CS_OK || !changed)
 		return rc;
 	seq = cs_store_next_seq(s);
