@@ -42,11 +42,11 @@ class Token:
         self.conf.write_text(f"directories.tokendir = {self.store}\nobjectstore.backend = file\n"
                              "log.level = ERROR\nslots.removable = false\n")
 
-    def tool(self, *arguments, check=True):
+    def tool(self, *arguments, check=True, module=None, env=None):
         """Run a subcommand of countersign-signer on this token; its standard output."""
-        command = [SIGNER, arguments[0], "--module", self.module, "--label", self.label,
+        command = [SIGNER, arguments[0], "--module", module or self.module, "--label", self.label,
                    "--pin-file", self.pin_file, *arguments[1:]]
-        return subprocess.run([str(c) for c in command], env={**os.environ, **self.env}, check=check,
+        return subprocess.run([str(c) for c in command], env={**os.environ, **self.env, **(env or {})}, check=check,
                               stdout=subprocess.PIPE, stderr=None if check else subprocess.PIPE, text=True)
 
     def keygen(self, name, cka_id, algorithm):
