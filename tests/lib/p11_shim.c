@@ -104,9 +104,13 @@ static struct {
 static void sleep_ms(int64_t ms)
 {
 	const int64_t until = cs_clock_mono() + ms * 1000;
+	int64_t left;
 
-	while (cs_clock_mono() < until)
-		nanosleep(&(struct timespec){ .tv_nsec = 10000000 }, NULL);
+	/* signals end a sleep, not the hang */
+	while ((left = until - cs_clock_mono()) > 0)
+		nanosleep(&(struct timespec){ .tv_sec = left / CS_SECOND,
+					      .tv_nsec = left % CS_SECOND * 1000 },
+			  NULL);
 }
 
 static void swallow(int number)
