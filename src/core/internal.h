@@ -346,7 +346,7 @@ enum cs_rc cs_view_case(const struct cs_case *k, const struct cs_caller *who, st
 enum cs_rc cs_view_answer(struct cs_core *c, const struct cs_caller *who, const char *id,
 			  struct cs_answer *a, struct cs_err *e) CS_MUST_CHECK;
 
-/* --- sign.c: attempts --- */
+/* --- attempt.c, answers.c, settle.c: attempts; schedule.c: their turns --- */
 
 struct cs_attempt;
 
