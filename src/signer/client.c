@@ -145,7 +145,17 @@ static bool has_policy(struct cs_signer *s, struct cs_signer_conn *c, struct cs_
 	return false;
 }
 
-/* Give what waits to connections that have room. */
+static bool do_more_wait_than(const struct cs_signer *s, size_t count)
+{
+	const struct cs_exchange *x = s->waiting.first;
+
+	for (; x && count > 0; count--)
+		x = x->next;
+	return x != NULL;
+}
+
+/* Give what waits to connections that have room. A frame is put behind another one only while many
+ * wait: of few, each had better go to the connection that is free first. */
 static void spread(struct cs_signer *s)
 {
 	while (s->waiting.first) {
@@ -155,7 +165,7 @@ static void spread(struct cs_signer *s)
 
 		if (!c || c->in_flight > 0)
 			open_one(s);
-		if (!c)
+		if (!c || (c->in_flight > 0 && !do_more_wait_than(s, s->count)))
 			return;
 		x = cs_exchange_list_take(&s->waiting);
 		if (!x || !has_policy(s, c, x))

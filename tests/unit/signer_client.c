@@ -324,33 +324,41 @@ START_TEST(a_closed_idle_connection_is_replaced)
 }
 END_TEST
 
-/* Put at once on one connection. */
+#define PUT 4
+
+/* Four at once for one connection: three go out, one behind the other, the fourth waits. */
 static const struct pipeline {
 	const char *first, *second; /* connections */
-	enum cs_rc rc[3];
-	bool sent[3];
+	enum cs_rc rc[PUT];
+	bool sent[PUT];
 } pipelines[] = {
-	{ "h???0d0d0d.", NULL, { CS_OK, CS_OK, CS_OK }, { true, true, true } },
+	{ "h???0d0d0d?0d.", NULL, { CS_OK, CS_OK, CS_OK, CS_OK }, { true, true, true, true } },
 	/* only the oldest is in doubt; the ones behind it were not begun, and are sent again */
-	{ "h?", "h?0d?0d.", { CS_E_CLOSED, CS_OK, CS_OK }, { true, true, true } },
-	{ "h???0d", "h?0d.", { CS_OK, CS_E_CLOSED, CS_OK }, { true, true, true } },
-	{ "h???0d0", "h?0d.", { CS_OK, CS_E_CLOSED, CS_OK }, { true, true, true } },
+	{ "h?", "h??0d0d?0d.", { CS_E_CLOSED, CS_OK, CS_OK, CS_OK }, { true, true, true, true } },
+	{ "h???0d", "h?0d?0d.", { CS_OK, CS_E_CLOSED, CS_OK, CS_OK }, { true, true, true, true } },
+	{ "h???0d0", "h?0d?0d.", { CS_OK, CS_E_CLOSED, CS_OK, CS_OK }, { true, true, true, true } },
 	/* after the deadline of the oldest it is too late for the others to be sent */
-	{ "h???.", NULL, { CS_E_TIMEOUT, CS_E_BUSY, CS_E_BUSY }, { true, false, false } },
+	{ "h???.",
+	  NULL,
+	  { CS_E_TIMEOUT, CS_E_BUSY, CS_E_BUSY, CS_E_BUSY },
+	  { true, false, false, false } },
 	/* a signer that breaks the protocol is trusted in nothing */
-	{ "h???1.", NULL, { CS_E_INVALID, CS_E_INVALID, CS_E_INVALID }, { true, true, true } },
+	{ "h???1.",
+	  "h?0d.",
+	  { CS_E_INVALID, CS_E_INVALID, CS_E_INVALID, CS_OK },
+	  { true, true, true, true } },
 };
 
 START_TEST(frames_behind_one_another)
 {
 	const struct pipeline *row = &pipelines[_i];
 	struct cs_signer *s = new_client(-1);
-	struct asking asks[3];
+	struct asking asks[PUT];
 
 	start_server(row->first, row->second);
-	for (size_t i = 0; i < 3; i++)
+	for (size_t i = 0; i < PUT; i++)
 		ask(s, 1, &asks[i]);
-	for (size_t i = 0; i < 3; i++) {
+	for (size_t i = 0; i < PUT; i++) {
 		await(&asks[i]);
 		ck_assert_msg(asks[i].x.err.rc == row->rc[i], "%s, frame %zu: %s", row->first, i,
 			      asks[i].x.err.msg);
