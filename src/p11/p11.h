@@ -63,7 +63,7 @@ enum cs_rc cs_p11_find(struct cs_p11 *p, const struct cs_key *key, struct cs_p11
 void cs_p11_key_free(struct cs_p11_key *k);
 
 /**
- * C_SignInit and C_Sign of one scheme over prepared bytes.
+ * C_SignInit and C_Sign of one scheme over prepared bytes, both under one deadline.
  *
  * @param rvp       name of the CK_RV ("CKR_OK"); static storage; always set
  * @param reachedp  true once C_Sign was called
