@@ -102,8 +102,8 @@ struct cs_detail {
  * @param out   set on success only; end it with cs_detail_free()
  * @return CS_E_INVALID with the member's name
  */
-enum cs_rc cs_detail_read(enum cs_event_kind kind, const json_t *json, struct cs_detail *out,
-			  struct cs_err *e) CS_MUST_CHECK;
+enum cs_rc cs_detail_read(enum cs_event_kind kind, const struct cs_json *json,
+			  struct cs_detail *out, struct cs_err *e) CS_MUST_CHECK;
 /** Free what the detail owns. Safe on a zeroed struct. */
 void cs_detail_free(struct cs_detail *d);
 

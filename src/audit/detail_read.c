@@ -134,7 +134,7 @@ static const struct member members[] = {
 struct pending {
 	const struct member *member;
 	const char *text;
-	json_t *list;
+	const struct cs_json *list;
 };
 
 static enum cs_rc decode(const char *text, int64_t max, struct cs_buf *out, const char *name,
@@ -144,10 +144,11 @@ static enum cs_rc decode(const char *text, int64_t max, struct cs_buf *out, cons
 	return cs_base64_decode(text, strlen(text), out, name, e);
 }
 
-static enum cs_rc decode_signatures(const json_t *list, struct cs_detail *d, struct cs_err *e)
+static enum cs_rc decode_signatures(const struct cs_json *list, struct cs_detail *d,
+				    struct cs_err *e)
 {
-	for (size_t i = 0; i < json_array_size(list); i++) {
-		const char *text = json_string_value(json_array_get(list, i));
+	for (size_t i = 0; i < cs_json_size(list); i++) {
+		const char *text = cs_json_string(cs_json_at(list, i));
 		enum cs_rc rc;
 
 		if (!text)
@@ -160,7 +161,7 @@ static enum cs_rc decode_signatures(const json_t *list, struct cs_detail *d, str
 	return CS_OK;
 }
 
-/* From the JSON value to the member's own type, where jansson has none for it. */
+/* From the JSON value to the member's own type, where JSON has none for it. */
 static enum cs_rc convert(const struct pending *p, struct cs_detail *d, struct cs_err *e)
 {
 	const struct member *m = p->member;
@@ -224,8 +225,8 @@ static struct cs_json_field field_of(const struct member *m, struct pending *p, 
 	return f;
 }
 
-enum cs_rc cs_detail_read(enum cs_event_kind kind, const json_t *json, struct cs_detail *out,
-			  struct cs_err *e)
+enum cs_rc cs_detail_read(enum cs_event_kind kind, const struct cs_json *json,
+			  struct cs_detail *out, struct cs_err *e)
 {
 	struct cs_json_field fields[MEMBERS_MAX];
 	struct pending pending[MEMBERS_MAX] = { { 0 } };

@@ -62,11 +62,11 @@ struct cs_sha256 cs_event_hash(struct cs_bytes event)
 /* The members of an event as they stand in the JSON; strings are borrowed from the tree. */
 struct members {
 	const char *actor, *kind, *prev, *request, *time, *type;
-	json_t *detail;
+	const struct cs_json *detail;
 	int64_t seq, v;
 };
 
-static enum cs_rc read_members(const json_t *root, struct members *m, struct cs_err *e)
+static enum cs_rc read_members(const struct cs_json *root, struct members *m, struct cs_err *e)
 {
 	const struct cs_json_field fields[] = {
 		CS_JSON_STR_FIELD("actor", false, CS_TEXT_NAME, 1, CS_ACTOR_MAX, &m->actor),
@@ -105,12 +105,12 @@ static enum cs_rc interpret(const struct members *m, struct cs_event *ev, struct
 	return CS_OK;
 }
 
-enum cs_rc cs_event_parse(struct cs_bytes bytes, struct cs_event *ev, json_t **rootp,
+enum cs_rc cs_event_parse(struct cs_bytes bytes, struct cs_event *ev, struct cs_json **rootp,
 			  struct cs_err *e)
 {
 	struct cs_event parsed = { 0 };
 	struct members m = { 0 };
-	json_t *root = NULL;
+	struct cs_json *root = NULL;
 	enum cs_rc rc;
 
 	rc = cs_jcs_parse(bytes, CS_EVENT_MAX, "event", &root, e);
@@ -127,6 +127,6 @@ enum cs_rc cs_event_parse(struct cs_bytes bytes, struct cs_event *ev, json_t **r
 	*rootp = root;
 	root = NULL; /* transferred */
 out:
-	json_decref(root);
+	cs_json_free(root);
 	return rc;
 }

@@ -7,6 +7,7 @@
 #define CS_AUDIT_EVENT_H
 
 #include "base/jcs.h"
+#include "base/json.h"
 #include "model/decision.h"
 
 #define CS_EVENT_TYPE "application/vnd.countersign.event+json"
@@ -67,12 +68,12 @@ struct cs_sha256 cs_event_hash(struct cs_bytes event);
 /**
  * Parse canonical bytes. The detail is not interpreted here: audit/detail.h reads it.
  *
- * @param rootp  the parsed tree, set on success only; caller owns a reference; ev->detail is left
- *               empty, use json_object_get(root, "detail")
+ * @param rootp  the parsed tree, set on success only; the caller frees it; ev->detail is left
+ *               empty, use cs_json_get(root, "detail")
  * @return CS_E_INVALID for bytes that are not canonical, and for a member that is unknown, missing
  *         or out of range; CS_E_TOO_LARGE above CS_EVENT_MAX
  */
-enum cs_rc cs_event_parse(struct cs_bytes bytes, struct cs_event *ev, json_t **rootp,
+enum cs_rc cs_event_parse(struct cs_bytes bytes, struct cs_event *ev, struct cs_json **rootp,
 			  struct cs_err *e) CS_MUST_CHECK;
 
 #endif

@@ -47,10 +47,10 @@ struct parts {
 	const char *payload, *payload_type, *keyid, *sig;
 };
 
-static enum cs_rc read_parts(const json_t *root, struct parts *p, struct cs_err *e)
+static enum cs_rc read_parts(const struct cs_json *root, struct parts *p, struct cs_err *e)
 {
 	const int64_t hex = CS_SHA256_HEX - 1;
-	json_t *signatures = NULL;
+	const struct cs_json *signatures = NULL;
 	const struct cs_json_field envelope[] = {
 		CS_JSON_STR_FIELD("payload", false, CS_TEXT_ANY, 0, BASE64_MAX, &p->payload),
 		CS_JSON_STR_FIELD("payloadType", false, CS_TEXT_NAME, 1, TYPE_MAX,
@@ -65,7 +65,7 @@ static enum cs_rc read_parts(const json_t *root, struct parts *p, struct cs_err 
 
 	if (rc != CS_OK)
 		return rc;
-	return cs_json_read(json_array_get(signatures, 0), "signatures[0]", signature, 2, e);
+	return cs_json_read(cs_json_at(signatures, 0), "signatures[0]", signature, 2, e);
 }
 
 static enum cs_rc fill(const struct parts *p, struct cs_dsse *d, struct cs_err *e)
@@ -87,7 +87,7 @@ static enum cs_rc fill(const struct parts *p, struct cs_dsse *d, struct cs_err *
 enum cs_rc cs_dsse_parse(struct cs_bytes envelope, struct cs_dsse *d, struct cs_err *e)
 {
 	struct cs_dsse got = { 0 };
-	json_t *root = NULL;
+	struct cs_json *root = NULL;
 	struct parts p;
 	enum cs_rc rc;
 
@@ -106,7 +106,7 @@ enum cs_rc cs_dsse_parse(struct cs_bytes envelope, struct cs_dsse *d, struct cs_
 	*d = got;
 	got = (struct cs_dsse){ 0 }; /* transferred */
 out:
-	json_decref(root);
+	cs_json_free(root);
 	cs_dsse_done(&got);
 	return rc;
 }

@@ -7,10 +7,11 @@
 #include "base/jcs.h"
 
 #include <assert.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/json.h"
+#include "base/json_tree.h"
 #include "base/text.h"
 
 /* The escapes with a letter; all other controls are \u00xx (RFC 8785 §3.2.2.2). */
@@ -195,9 +196,10 @@ void cs_jw_raw(struct cs_jw *w, const char *key, struct cs_bytes canonical)
 	cs_buf_add(w->out, canonical.data, canonical.len);
 }
 
-static int compare_keys(const void *a, const void *b)
+static int compare_names(const void *a, const void *b)
 {
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
+	return strcmp((*(const struct cs_json *const *)a)->name,
+		      (*(const struct cs_json *const *)b)->name);
 }
 
 static enum cs_rc check_key(const char *key, struct cs_err *e)
@@ -214,91 +216,90 @@ static enum cs_rc check_key(const char *key, struct cs_err *e)
 	return CS_OK;
 }
 
-/* The keys of an object, checked, in ascending order; the caller frees the array, not the keys. */
-static enum cs_rc sorted_keys(const json_t *object, const char ***keysp, struct cs_err *e)
+/* The members of an object, their names checked, in ascending order; the caller frees the array. */
+static enum cs_rc sorted_members(const struct cs_json *object, const struct cs_json ***membersp,
+				 struct cs_err *e)
 {
-	json_t *o = cs_json_mutable(object);
-	const char **keys = calloc(json_object_size(object) + 1, sizeof(*keys));
+	const struct cs_json **members = calloc(cs_json_size(object) + 1, sizeof(*members));
 	enum cs_rc rc = CS_OK;
 	size_t count = 0;
 
-	if (!keys)
+	if (!members)
 		return CS_FAIL(e, CS_E_NOMEM, "canonical JSON");
-	for (void *it = json_object_iter(o); it && rc == CS_OK; it = json_object_iter_next(o, it)) {
-		keys[count] = json_object_iter_key(it);
-		rc = check_key(keys[count++], e);
+	for (const struct cs_json *v = cs_json_first(object); v && rc == CS_OK; v = v->next) {
+		members[count++] = v;
+		rc = check_key(v->name, e);
 	}
 	if (rc != CS_OK) {
-		free(keys);
+		free(members);
 		return rc;
 	}
-	qsort(keys, count, sizeof(*keys), compare_keys);
-	*keysp = keys;
+	qsort(members, count, sizeof(*members), compare_names);
+	*membersp = members;
 	return CS_OK;
 }
 
-static enum cs_rc write_value(struct cs_jw *w, const char *key, const json_t *value,
+static enum cs_rc write_value(struct cs_jw *w, const char *key, const struct cs_json *value,
 			      struct cs_err *e);
 
-static enum cs_rc write_object(struct cs_jw *w, const char *key, const json_t *object,
+static enum cs_rc write_object(struct cs_jw *w, const char *key, const struct cs_json *object,
 			       struct cs_err *e)
 {
-	const char **keys = NULL;
-	enum cs_rc rc = sorted_keys(object, &keys, e);
+	const struct cs_json **members = NULL;
+	enum cs_rc rc = sorted_members(object, &members, e);
 
 	if (rc != CS_OK)
 		return rc;
 	cs_jw_object(w, key);
-	for (const char **k = keys; *k && rc == CS_OK; k++)
-		rc = write_value(w, *k, json_object_get(object, *k), e);
+	for (const struct cs_json **m = members; *m && rc == CS_OK; m++)
+		rc = write_value(w, (*m)->name, *m, e);
 	cs_jw_end_object(w);
-	free(keys);
+	free(members);
 	return rc;
 }
 
-static enum cs_rc write_array(struct cs_jw *w, const char *key, const json_t *array,
+static enum cs_rc write_array(struct cs_jw *w, const char *key, const struct cs_json *array,
 			      struct cs_err *e)
 {
 	enum cs_rc rc = CS_OK;
 
 	cs_jw_array(w, key);
-	for (size_t i = 0; i < json_array_size(array) && rc == CS_OK; i++)
-		rc = write_value(w, NULL, json_array_get(array, i), e);
+	for (const struct cs_json *v = cs_json_first(array); v && rc == CS_OK; v = v->next)
+		rc = write_value(w, NULL, v, e);
 	cs_jw_end_array(w);
 	return rc;
 }
 
 /* Mutual recursion, bounded by CS_JCS_DEPTH_MAX. */
-static enum cs_rc write_value(struct cs_jw *w, const char *key, const json_t *value,
+static enum cs_rc write_value(struct cs_jw *w, const char *key, const struct cs_json *value,
 			      struct cs_err *e)
 {
-	json_int_t n = json_integer_value(value);
+	int64_t n = value->number;
 
-	if ((json_is_object(value) || json_is_array(value)) && w->depth == CS_JCS_DEPTH_MAX)
+	if ((value->kind == CS_JSON_OBJECT || value->kind == CS_JSON_ARRAY) &&
+	    w->depth == CS_JCS_DEPTH_MAX)
 		return CS_FAIL(e, CS_E_INVALID, "JSON nests deeper than %d levels",
 			       CS_JCS_DEPTH_MAX);
-	switch (json_typeof(value)) {
-	case JSON_OBJECT: return write_object(w, key, value, e);
-	case JSON_ARRAY: return write_array(w, key, value, e);
-	case JSON_STRING: cs_jw_str(w, key, json_string_value(value)); return CS_OK;
-	case JSON_INTEGER:
+	switch (value->kind) {
+	case CS_JSON_OBJECT: return write_object(w, key, value, e);
+	case CS_JSON_ARRAY: return write_array(w, key, value, e);
+	case CS_JSON_STR: cs_jw_str(w, key, value->string); return CS_OK;
+	case CS_JSON_INT:
 		if (n > CS_JCS_INT_MAX || n < -CS_JCS_INT_MAX)
 			return CS_FAIL(e, CS_E_INVALID,
-				       "integer %" JSON_INTEGER_FORMAT
-				       " is over 2^53-1; write it as a string",
+				       "integer %" PRId64 " is over 2^53-1; write it as a string",
 				       n);
 		cs_jw_int(w, key, n);
 		return CS_OK;
-	case JSON_TRUE:
-	case JSON_FALSE: cs_jw_bool(w, key, json_is_true(value)); return CS_OK;
-	case JSON_REAL:
+	case CS_JSON_BOOL: cs_jw_bool(w, key, n != 0); return CS_OK;
+	case CS_JSON_REAL:
 		return CS_FAIL(e, CS_E_INVALID, "numbers with a fraction or exponent are refused");
-	case JSON_NULL: break;
+	case CS_JSON_NULL: break;
 	}
 	return CS_FAIL(e, CS_E_INVALID, "null is refused; leave the field out");
 }
 
-enum cs_rc cs_jcs_write(const json_t *value, struct cs_buf *out, struct cs_err *e)
+enum cs_rc cs_jcs_write(const struct cs_json *value, struct cs_buf *out, struct cs_err *e)
 {
 	struct cs_jw w;
 	enum cs_rc rc;
@@ -308,10 +309,10 @@ enum cs_rc cs_jcs_write(const json_t *value, struct cs_buf *out, struct cs_err *
 	return rc == CS_OK ? cs_buf_ok(out, "canonical JSON", e) : rc;
 }
 
-enum cs_rc cs_jcs_parse(struct cs_bytes in, size_t max, const char *what, json_t **rootp,
+enum cs_rc cs_jcs_parse(struct cs_bytes in, size_t max, const char *what, struct cs_json **rootp,
 			struct cs_err *e)
 {
-	json_t *root = NULL;
+	struct cs_json *root = NULL;
 	struct cs_buf again;
 	enum cs_rc rc;
 
@@ -335,7 +336,7 @@ enum cs_rc cs_jcs_parse(struct cs_bytes in, size_t max, const char *what, json_t
 	*rootp = root;
 	root = NULL; /* transferred */
 out:
-	json_decref(root);
+	cs_json_free(root);
 	cs_buf_done(&again);
 	return rc;
 }

@@ -7,9 +7,9 @@
 #ifndef CS_BASE_JCS_H
 #define CS_BASE_JCS_H
 
-#include <jansson.h>
-
 #include "base/buf.h"
+
+struct cs_json; /* base/json.h */
 
 #define CS_JCS_DEPTH_MAX 16
 #define CS_JCS_INT_MAX 9007199254740991LL
@@ -58,15 +58,16 @@ void cs_jcs_add_string(struct cs_buf *out, const char *s);
  * CS_E_INVALID for reals, null, integers over CS_JCS_INT_MAX, keys that are not printable ASCII or
  * longer than CS_JCS_KEY_MAX, and nesting deeper than CS_JCS_DEPTH_MAX.
  */
-enum cs_rc cs_jcs_write(const json_t *value, struct cs_buf *out, struct cs_err *e) CS_MUST_CHECK;
+enum cs_rc cs_jcs_write(const struct cs_json *value, struct cs_buf *out,
+			struct cs_err *e) CS_MUST_CHECK;
 
 /**
  * Parse bytes that must be canonical: parsed strictly, written again, compared byte for byte.
  *
  * @param what   names the document in errors ("request document")
- * @param rootp  set on success only; the caller owns a reference
+ * @param rootp  set on success only; the caller ends it with cs_json_free
  */
-enum cs_rc cs_jcs_parse(struct cs_bytes in, size_t max, const char *what, json_t **rootp,
+enum cs_rc cs_jcs_parse(struct cs_bytes in, size_t max, const char *what, struct cs_json **rootp,
 			struct cs_err *e) CS_MUST_CHECK;
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Strict JSON input by tables, on jansson.
- * Must not let jansson's leniencies through: depth and size are checked before it sees the bytes.
+ * Strict JSON input by tables, on trees of our own; what is not plain is jansson's to read.
+ * Must not let its leniencies through: depth and size are checked before it sees the bytes.
  * See json.h for the contract.
  */
 #include "base/json.h"
@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/jcs.h"
+#include "base/json_tree.h"
 #include "base/text.h"
 
 /* Bytes of a stranger's field name or of jansson's explanation that an error repeats. */
@@ -56,8 +57,8 @@ static enum cs_rc parse_failed(const char *what, const json_error_t *error, stru
 	return CS_E_INVALID;
 }
 
-enum cs_rc cs_json_parse(struct cs_bytes in, size_t max, const char *what, json_t **rootp,
-			 struct cs_err *e)
+enum cs_rc cs_json_load(struct cs_bytes in, size_t max, const char *what, json_t **rootp,
+			struct cs_err *e)
 {
 	json_error_t error;
 	json_t *root;
@@ -67,11 +68,6 @@ enum cs_rc cs_json_parse(struct cs_bytes in, size_t max, const char *what, json_
 			       max);
 	if (in.len == 0)
 		return CS_FAIL(e, CS_E_INVALID, "%s: empty; a JSON object is needed", what);
-	root = cs_json_plain(in);
-	if (root) {
-		*rootp = root;
-		return CS_OK;
-	}
 	if (is_too_deep(in))
 		return CS_FAIL(e, CS_E_INVALID, "%s: JSON nests deeper than %d levels", what,
 			       CS_JCS_DEPTH_MAX);
@@ -82,6 +78,26 @@ enum cs_rc cs_json_parse(struct cs_bytes in, size_t max, const char *what, json_
 		json_decref(root);
 		return CS_FAIL(e, CS_E_INVALID, "%s: an array; a JSON object is needed", what);
 	}
+	*rootp = root;
+	return CS_OK;
+}
+
+enum cs_rc cs_json_parse(struct cs_bytes in, size_t max, const char *what, struct cs_json **rootp,
+			 struct cs_err *e)
+{
+	struct cs_json *root = in.len <= max ? cs_json_plain(in) : NULL;
+	json_t *loaded = NULL;
+	enum cs_rc rc;
+
+	if (!root) {
+		rc = cs_json_load(in, max, what, &loaded, e);
+		if (rc != CS_OK)
+			return rc;
+		root = cs_json_copy(loaded);
+		json_decref(loaded);
+	}
+	if (!root)
+		return CS_FAIL(e, CS_E_NOMEM, "%s: out of memory", what);
 	*rootp = root;
 	return CS_OK;
 }
@@ -102,26 +118,11 @@ static enum cs_rc CS_PRINTF(4, 5)
 		       cause.msg);
 }
 
-static const char *type_name(const json_t *value)
+static enum cs_rc check_string(const char *path, const struct cs_json_field *f,
+			       const struct cs_json *value, struct cs_err *e)
 {
-	switch (json_typeof(value)) {
-	case JSON_OBJECT: return "an object";
-	case JSON_ARRAY: return "an array";
-	case JSON_STRING: return "a string";
-	case JSON_INTEGER: return "an integer";
-	case JSON_REAL: return "a number with a fraction or exponent";
-	case JSON_TRUE:
-	case JSON_FALSE: return "a boolean";
-	case JSON_NULL: break;
-	}
-	return "null";
-}
-
-static enum cs_rc check_string(const char *path, const struct cs_json_field *f, const json_t *value,
-			       struct cs_err *e)
-{
-	const char *s = json_string_value(value);
-	size_t len = json_string_length(value);
+	const char *s = value->string;
+	size_t len = value->size;
 
 	if (len < (size_t)f->min || len > (size_t)f->max)
 		return fail(path, f->name, e, "%zu bytes; %" PRId64 " to %" PRId64 " are allowed",
@@ -147,22 +148,21 @@ static enum cs_rc check_string(const char *path, const struct cs_json_field *f, 
 	return CS_OK;
 }
 
-static enum cs_rc check_int(const char *path, const struct cs_json_field *f, const json_t *value,
-			    struct cs_err *e)
+static enum cs_rc check_int(const char *path, const struct cs_json_field *f,
+			    const struct cs_json *value, struct cs_err *e)
 {
-	json_int_t n = json_integer_value(value);
+	int64_t n = value->number;
 
 	if (n < f->min || n > f->max)
-		return fail(path, f->name, e,
-			    "%" JSON_INTEGER_FORMAT "; %" PRId64 " to %" PRId64 " are allowed", n,
-			    f->min, f->max);
+		return fail(path, f->name, e, "%" PRId64 "; %" PRId64 " to %" PRId64 " are allowed",
+			    n, f->min, f->max);
 	return CS_OK;
 }
 
-static enum cs_rc check_array(const char *path, const struct cs_json_field *f, const json_t *value,
-			      struct cs_err *e)
+static enum cs_rc check_array(const char *path, const struct cs_json_field *f,
+			      const struct cs_json *value, struct cs_err *e)
 {
-	size_t n = json_array_size(value);
+	size_t n = value->size;
 
 	if (n < (size_t)f->min || n > (size_t)f->max)
 		return fail(path, f->name, e,
@@ -171,51 +171,49 @@ static enum cs_rc check_array(const char *path, const struct cs_json_field *f, c
 	return CS_OK;
 }
 
-static void store_string(void *out, const json_t *value)
+static void store_string(void *out, const struct cs_json *value)
 {
-	*(const char **)out = json_string_value(value);
+	*(const char **)out = value->string;
 }
 
-static void store_int(void *out, const json_t *value)
+static void store_int(void *out, const struct cs_json *value)
 {
-	*(int64_t *)out = json_integer_value(value);
+	*(int64_t *)out = value->number;
 }
 
-static void store_bool(void *out, const json_t *value)
+static void store_bool(void *out, const struct cs_json *value)
 {
-	*(bool *)out = json_is_true(value);
+	*(bool *)out = value->number != 0;
 }
 
-static void store_node(void *out, const json_t *value)
+static void store_node(void *out, const struct cs_json *value)
 {
-	*(json_t **)out = cs_json_mutable(value);
+	*(const struct cs_json **)out = value;
 }
 
-/* What each kind of field accepts, checks and stores. JSON_TRUE stands for both booleans. */
+/* How errors call each kind, what a field of it wants, checks and stores. */
 static const struct {
-	const char *wanted;
-	json_type type;
-	enum cs_rc (*check)(const char *path, const struct cs_json_field *f, const json_t *value,
-			    struct cs_err *e);
-	void (*store)(void *out, const json_t *value);
+	const char *name, *wanted;
+	enum cs_rc (*check)(const char *path, const struct cs_json_field *f,
+			    const struct cs_json *value, struct cs_err *e);
+	void (*store)(void *out, const struct cs_json *value);
 } kinds[] = {
-	[CS_JSON_STR] = { "a string", JSON_STRING, check_string, store_string },
-	[CS_JSON_INT] = { "an integer", JSON_INTEGER, check_int, store_int },
-	[CS_JSON_BOOL] = { "true or false", JSON_TRUE, NULL, store_bool },
-	[CS_JSON_OBJECT] = { "an object", JSON_OBJECT, NULL, store_node },
-	[CS_JSON_ARRAY] = { "an array", JSON_ARRAY, check_array, store_node },
+	[CS_JSON_STR] = { "a string", "a string", check_string, store_string },
+	[CS_JSON_INT] = { "an integer", "an integer", check_int, store_int },
+	[CS_JSON_BOOL] = { "a boolean", "true or false", NULL, store_bool },
+	[CS_JSON_OBJECT] = { "an object", "an object", NULL, store_node },
+	[CS_JSON_ARRAY] = { "an array", "an array", check_array, store_node },
+	[CS_JSON_REAL] = { "a number with a fraction or exponent", NULL, NULL, NULL },
+	[CS_JSON_NULL] = { "null", NULL, NULL, NULL },
 };
 
-static enum cs_rc check_field(const json_t *value, const char *path, const struct cs_json_field *f,
-			      struct cs_err *e)
+static enum cs_rc check_field(const struct cs_json *value, const char *path,
+			      const struct cs_json_field *f, struct cs_err *e)
 {
-	json_type type;
-
 	if (!value)
 		return f->optional ? CS_OK : fail(path, f->name, e, "missing");
-	type = json_is_false(value) ? JSON_TRUE : json_typeof(value);
-	if (type != kinds[f->kind].type)
-		return fail(path, f->name, e, "%s; it must be %s", type_name(value),
+	if (value->kind != f->kind)
+		return fail(path, f->name, e, "%s; it must be %s", kinds[value->kind].name,
 			    kinds[f->kind].wanted);
 	return kinds[f->kind].check ? kinds[f->kind].check(path, f, value, e) : CS_OK;
 }
@@ -237,24 +235,23 @@ static size_t find_field(const struct cs_json_field *fields, size_t count, size_
 
 /* The value of each field, NULL where there is none. Tables and canonical documents are both in
  * ascending order, so the next member nearly always belongs to the next field. */
-static enum cs_rc match(const json_t *object, const char *path, const struct cs_json_field *fields,
-			size_t count, const json_t **values, struct cs_err *e)
+static enum cs_rc match(const struct cs_json *object, const char *path,
+			const struct cs_json_field *fields, size_t count,
+			const struct cs_json **values, struct cs_err *e)
 {
-	json_t *o = cs_json_mutable(object);
 	size_t next = 0;
 
-	for (void *it = json_object_iter(o); it; it = json_object_iter_next(o, it)) {
-		const char *name = json_object_iter_key(it);
-		size_t i = find_field(fields, count, next, name);
+	for (const struct cs_json *v = cs_json_first(object); v; v = v->next) {
+		size_t i = find_field(fields, count, next, v->name);
 		struct cs_buf shown;
 
 		if (i < count) {
-			values[i] = json_object_iter_value(it);
+			values[i] = v;
 			next = i + 1;
 			continue;
 		}
 		cs_buf_init(&shown, SHOWN_MAX);
-		cs_text_show(name, &shown);
+		cs_text_show(v->name, &shown);
 		fail(path, cs_buf_str(&shown), e, "unknown field");
 		cs_buf_done(&shown);
 		return CS_E_INVALID;
@@ -262,16 +259,16 @@ static enum cs_rc match(const json_t *object, const char *path, const struct cs_
 	return CS_OK;
 }
 
-enum cs_rc cs_json_read(const json_t *object, const char *path, const struct cs_json_field *fields,
-			size_t count, struct cs_err *e)
+enum cs_rc cs_json_read(const struct cs_json *object, const char *path,
+			const struct cs_json_field *fields, size_t count, struct cs_err *e)
 {
-	const json_t *values[CS_JSON_FIELDS_MAX] = { NULL };
+	const struct cs_json *values[CS_JSON_FIELDS_MAX] = { NULL };
 	enum cs_rc rc;
 
 	assert(count <= CS_JSON_FIELDS_MAX);
-	if (!json_is_object(object))
+	if (!object || object->kind != CS_JSON_OBJECT)
 		return fail(path, "", e, "%s; it must be an object",
-			    object ? type_name(object) : "missing");
+			    object ? kinds[object->kind].name : "missing");
 	rc = match(object, path, fields, count, values, e);
 	for (size_t i = 0; i < count && rc == CS_OK; i++)
 		rc = check_field(values[i], path, &fields[i], e);

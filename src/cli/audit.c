@@ -38,31 +38,32 @@ static enum cs_rc write_csv(struct sink *s, struct cs_bytes line, struct cs_err 
 {
 	char seq[24], time[CS_TIME_TEXT], hash[CS_SHA256_HEX];
 	struct cs_sha256 own = cs_event_hash(line);
-	json_t *root = NULL;
-	char *detail = NULL;
+	struct cs_json *root = NULL;
+	struct cs_buf row, detail;
 	struct cs_event ev;
-	struct cs_buf row;
 	enum cs_rc rc = cs_event_parse(line, &ev, &root, e);
 
 	cs_buf_init(&row, CSV_ROW_MAX);
+	cs_buf_init(&detail, CS_EVENT_MAX);
+	if (!rc)
+		rc = cs_jcs_write(cs_json_get(root, "detail"), &detail, e);
 	if (rc) {
 		cs_err_prefix(e, "an event of the server's log");
 		goto out;
 	}
-	detail = json_dumps(json_object_get(root, "detail"), JSON_COMPACT | JSON_SORT_KEYS);
 	snprintf(seq, sizeof(seq), "%lld", (long long)ev.seq);
 	cs_time_text(ev.time, time);
 	cs_sha256_hex(&own, hash);
 	cs_csv_row(&row,
 		   (const char *const[]){ seq, time, cs_event_kind_name(ev.kind), ev.actor,
-					  ev.request, detail ? detail : "", hash },
+					  ev.request, cs_buf_str(&detail), hash },
 		   7);
 	rc = cs_buf_ok(&row, "CSV row", e);
 	if (!rc)
 		fwrite(row.data, 1, row.len, s->out);
 out:
-	free(detail);
-	json_decref(root);
+	cs_json_free(root);
+	cs_buf_done(&detail);
 	cs_buf_done(&row);
 	return rc;
 }
@@ -178,37 +179,42 @@ enum cs_rc cs_cmd_audit_export(struct cs_cli *cli, struct cs_err *e)
 
 /* --- tail -------------------------------------------------------------------------------- */
 
-static void show_event(const struct cs_event *ev, const json_t *detail)
+static enum cs_rc show_event(const struct cs_event *ev, const struct cs_json *detail,
+			     struct cs_err *e)
 {
-	char *text = json_dumps(detail, JSON_COMPACT | JSON_SORT_KEYS);
 	char time[CS_TIME_TEXT];
 	struct cs_buf shown;
+	enum cs_rc rc;
 
 	cs_time_text(ev->time, time);
 	cs_buf_init(&shown, CSV_ROW_MAX);
-	cs_buf_add_str(&shown, text ? text : "");
+	rc = cs_jcs_write(detail, &shown, e);
 	cs_term_cut(&shown, DETAIL_SHOWN);
 	printf("%lld %s %s %s%s%s ", (long long)ev->seq, time, cs_event_kind_name(ev->kind),
 	       ev->actor, ev->request[0] ? " " : "", ev->request);
 	cs_term_text(stdout, cs_buf_str(&shown));
 	putchar('\n');
 	cs_buf_done(&shown);
-	free(text);
+	return rc;
 }
 
 static enum cs_rc show_line(void *arg, struct cs_bytes line, struct cs_err *e)
 {
 	const struct cs_cli *cli = arg;
-	json_t *root = NULL;
+	struct cs_json *root = NULL;
+	json_t *shown = NULL;
 	struct cs_event ev;
 	enum cs_rc rc;
 
 	rc = cs_event_parse(line, &ev, &root, e);
 	if (!rc && cli->args.json)
-		cs_remote_print(root);
+		rc = cs_json_load(line, line.len, "event", &shown, e);
 	else if (!rc)
-		show_event(&ev, json_object_get(root, "detail"));
-	json_decref(root);
+		rc = show_event(&ev, cs_json_get(root, "detail"), e);
+	if (shown)
+		cs_remote_print(shown);
+	json_decref(shown);
+	cs_json_free(root);
 	return rc;
 }
 

@@ -24,7 +24,7 @@ static enum cs_rc read_end(struct cs_bytes line, struct cs_events_end *out, stru
 		CS_JSON_INT_FIELD("next", false, 1, INT64_MAX, &out->next),
 		CS_JSON_INT_FIELD("size", false, 0, INT64_MAX, &out->log.size),
 	};
-	json_t *root = NULL;
+	struct cs_json *root = NULL;
 	enum cs_rc rc = cs_json_parse(line, END_MAX, "last line of a page of the log", &root, e);
 
 	rc = rc ? rc : cs_json_read(root, "", fields, sizeof(fields) / sizeof(fields[0]), e);
@@ -35,7 +35,7 @@ static enum cs_rc read_end(struct cs_bytes line, struct cs_events_end *out, stru
 		cs_sha256_from_hex(head, &out->log.head); /* the length was checked */
 		cs_sha256_from_hex(id, &out->log.id);
 	}
-	json_decref(root);
+	cs_json_free(root);
 	return rc;
 }
 

@@ -110,8 +110,8 @@ enum cs_rc cs_remote_get_json(struct cs_cli *cli, const char *path, unsigned sec
 
 	if (rc)
 		return rc;
-	rc = cs_json_parse((struct cs_bytes){ (const uint8_t *)reply.data, reply.len }, reply.len,
-			   "the server's answer", rootp, e);
+	rc = cs_json_load((struct cs_bytes){ (const uint8_t *)reply.data, reply.len }, reply.len,
+			  "the server's answer", rootp, e);
 	countersign_reply_done(&reply);
 	return rc ? (e->rc = CS_E_VERSION) : CS_OK;
 }

@@ -49,7 +49,7 @@ static enum cs_rc load(struct cs_ticket *t, struct cs_err *e)
 		CS_JSON_STR_FIELD("id", true, CS_TEXT_NAME, 36, 36, &id),
 		CS_JSON_STR_FIELD("idempotency_key", false, CS_TEXT_HEX, 32, 32, &key),
 	};
-	json_t *root = NULL;
+	struct cs_json *root = NULL;
 	struct cs_buf text;
 	enum cs_rc rc;
 
@@ -68,7 +68,7 @@ static enum cs_rc load(struct cs_ticket *t, struct cs_err *e)
 	memcpy(t->fingerprint, fingerprint, sizeof(t->fingerprint));
 	snprintf(t->id, sizeof(t->id), "%s", id);
 out:
-	json_decref(root);
+	cs_json_free(root);
 	cs_buf_done(&text);
 	return rc;
 }

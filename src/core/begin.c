@@ -17,7 +17,7 @@ static enum cs_rc note(struct cs_core *c, struct cs_store *s, enum cs_event_kind
 
 /** The detail of an event of the log, parsed. */
 static enum cs_rc read_detail(struct cs_store *s, int64_t seq, enum cs_event_kind kind,
-			      struct cs_detail *detail, json_t **rootp, struct cs_err *e)
+			      struct cs_detail *detail, struct cs_json **rootp, struct cs_err *e)
 {
 	struct cs_event ev;
 	struct cs_buf bytes;
@@ -34,7 +34,7 @@ static enum cs_rc read_detail(struct cs_store *s, int64_t seq, enum cs_event_kin
 		rc = CS_FAIL(e, CS_E_CORRUPT, "event %lld is not %s", (long long)seq,
 			     cs_event_kind_name(kind));
 	if (rc == CS_OK)
-		rc = cs_detail_read(kind, json_object_get(*rootp, "detail"), detail, e);
+		rc = cs_detail_read(kind, cs_json_get(*rootp, "detail"), detail, e);
 	cs_buf_done(&bytes);
 	return rc;
 }
@@ -43,7 +43,7 @@ static enum cs_rc read_detail(struct cs_store *s, int64_t seq, enum cs_event_kin
 static enum cs_rc check_instance(struct cs_store *s, const char *instance, struct cs_err *e)
 {
 	struct cs_detail d = { 0 };
-	json_t *root = NULL;
+	struct cs_json *root = NULL;
 	enum cs_rc rc = read_detail(s, 1, CS_EV_LOG_CREATED, &d, &root, e);
 
 	if (rc == CS_OK && strcmp(d.instance, instance) != 0)
@@ -51,7 +51,7 @@ static enum cs_rc check_instance(struct cs_store *s, const char *instance, struc
 			     "the database belongs to instance %s, signing.yaml to %s", d.instance,
 			     instance);
 	cs_detail_free(&d);
-	json_decref(root);
+	cs_json_free(root);
 	return rc;
 }
 
@@ -60,7 +60,7 @@ static enum cs_rc check_policy_version(struct cs_store *s, const struct cs_polic
 				       bool *changedp, struct cs_err *e)
 {
 	struct cs_detail d = { 0 };
-	json_t *root = NULL;
+	struct cs_json *root = NULL;
 	int64_t seq = 0;
 	enum cs_rc rc = cs_store_mark_get(s, CS_MARK_POLICY_SEQ, &seq, e);
 
@@ -77,7 +77,7 @@ static enum cs_rc check_policy_version(struct cs_store *s, const struct cs_polic
 			"loaded before; raise the version",
 			(long long)p->version, (long long)d.version);
 	cs_detail_free(&d);
-	json_decref(root);
+	cs_json_free(root);
 	return rc;
 }
 

@@ -71,7 +71,7 @@ static enum cs_rc last_time(struct cs_store *s, int64_t *timep, struct cs_err *e
 	struct cs_log_ref log;
 	struct cs_event ev = { 0 };
 	struct cs_buf bytes;
-	json_t *root = NULL;
+	struct cs_json *root = NULL;
 	int64_t next = 0;
 	enum cs_rc rc = cs_store_log(s, &log, e);
 
@@ -84,7 +84,7 @@ static enum cs_rc last_time(struct cs_store *s, int64_t *timep, struct cs_err *e
 		rc = cs_event_parse((struct cs_bytes){ bytes.data, bytes.len - 1 }, &ev, &root, e);
 	if (rc == CS_OK)
 		*timep = ev.time;
-	json_decref(root);
+	cs_json_free(root);
 	cs_buf_done(&bytes);
 	return rc;
 }

@@ -83,7 +83,7 @@ enum cs_rc cs_post_decision(struct cs_call *call, struct cs_err *e)
 				  &text),
 	};
 	struct cs_buf envelope;
-	json_t *root = NULL;
+	struct cs_json *root = NULL;
 	enum cs_rc rc;
 
 	cs_buf_init(&envelope, CS_ENVELOPE_MAX);
@@ -95,7 +95,7 @@ enum cs_rc cs_post_decision(struct cs_call *call, struct cs_err *e)
 	if (rc == CS_OK)
 		rc = cs_core_decide(call->core, &call->who, call->id, cs_buf_bytes(&envelope),
 				    comment, call->answer, e);
-	json_decref(root);
+	cs_json_free(root);
 	cs_buf_done(&envelope);
 	return rc;
 }

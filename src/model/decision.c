@@ -31,7 +31,7 @@ void cs_decision_write(const struct cs_decision *d, struct cs_buf *out)
 	cs_jw_end_object(&w);
 }
 
-static enum cs_rc read_log(const json_t *object, struct cs_log_ref *out, struct cs_err *e)
+static enum cs_rc read_log(const struct cs_json *object, struct cs_log_ref *out, struct cs_err *e)
 {
 	const char *head = NULL, *id = NULL;
 	const struct cs_json_field fields[] = {
@@ -49,8 +49,8 @@ static enum cs_rc read_log(const json_t *object, struct cs_log_ref *out, struct 
 }
 
 /* `checked` and `log` are borrowed from root. */
-static enum cs_rc read_decision(const json_t *root, json_t **checked, json_t **log,
-				struct cs_decision *d, struct cs_err *e)
+static enum cs_rc read_decision(const struct cs_json *root, const struct cs_json **checked,
+				const struct cs_json **log, struct cs_decision *d, struct cs_err *e)
 {
 	const char *comment = NULL, *verdict = NULL, *request = NULL, *time = NULL, *type = NULL;
 	int64_t v;
@@ -85,7 +85,8 @@ static enum cs_rc read_decision(const json_t *root, json_t **checked, json_t **l
 enum cs_rc cs_decision_parse(struct cs_bytes payload, struct cs_decision *out, struct cs_err *e)
 {
 	struct cs_decision d = { 0 };
-	json_t *root = NULL, *checked = NULL, *log = NULL;
+	const struct cs_json *checked = NULL, *log = NULL;
+	struct cs_json *root = NULL;
 	enum cs_rc rc;
 
 	rc = cs_jcs_parse(payload, CS_DECISION_MAX, "decision", &root, e);
@@ -99,7 +100,7 @@ enum cs_rc cs_decision_parse(struct cs_bytes payload, struct cs_decision *out, s
 		rc = read_log(log, &d.log, e);
 	if (!rc)
 		*out = d;
-	json_decref(root);
+	cs_json_free(root);
 	return rc;
 }
 
@@ -118,7 +119,8 @@ void cs_enrolment_write(const struct cs_enrolment *en, struct cs_buf *out)
 	cs_jw_end_object(&w);
 }
 
-static enum cs_rc read_enrolment(const json_t *root, struct cs_enrolment *en, struct cs_err *e)
+static enum cs_rc read_enrolment(const struct cs_json *root, struct cs_enrolment *en,
+				 struct cs_err *e)
 {
 	const char *instance = NULL, *person = NULL, *spki = NULL, *time = NULL, *type = NULL;
 	int64_t v;
@@ -146,7 +148,7 @@ static enum cs_rc read_enrolment(const json_t *root, struct cs_enrolment *en, st
 enum cs_rc cs_enrolment_parse(struct cs_bytes payload, struct cs_enrolment *out, struct cs_err *e)
 {
 	struct cs_enrolment en = { 0 };
-	json_t *root = NULL;
+	struct cs_json *root = NULL;
 	enum cs_rc rc;
 
 	rc = cs_jcs_parse(payload, CS_DECISION_MAX, "enrolment", &root, e);
@@ -156,6 +158,6 @@ enum cs_rc cs_enrolment_parse(struct cs_bytes payload, struct cs_enrolment *out,
 		rc = read_enrolment(root, &en, e);
 	if (!rc)
 		*out = en;
-	json_decref(root);
+	cs_json_free(root);
 	return rc;
 }

@@ -86,20 +86,20 @@ enum cs_rc cs_field_bad_word(const char *path, const char *value, const char *al
 		       value, allowed);
 }
 
-enum cs_rc cs_field_head(const json_t *root, const char *expected, struct cs_err *e)
+enum cs_rc cs_field_head(const struct cs_json *root, const char *expected, struct cs_err *e)
 {
-	const char *type = json_string_value(json_object_get(root, "type"));
-	const json_t *v = json_object_get(root, "v");
+	const char *type = cs_json_string(cs_json_get(root, "type"));
+	const struct cs_json *v = cs_json_get(root, "v");
 
 	if (!type || strcmp(type, expected) != 0)
 		return CS_FAIL(e, CS_E_INVALID, "type: must be \"%s\"", expected);
-	if (!json_is_integer(v) || json_integer_value(v) < 1)
+	if (!v || v->kind != CS_JSON_INT || v->number < 1)
 		return CS_FAIL(e, CS_E_INVALID, "v: must be 1, the version of this document");
-	if (json_integer_value(v) > 1)
+	if (v->number > 1)
 		return CS_FAIL(
 			e, CS_E_VERSION,
 			"v: version %lld is newer than this program, which knows 1; upgrade it",
-			(long long)json_integer_value(v));
+			(long long)v->number);
 	return CS_OK;
 }
 
@@ -118,14 +118,14 @@ enum cs_rc cs_field_ascending(const char *last, const char *name, const char *pa
 	return CS_OK;
 }
 
-enum cs_rc cs_field_name_set(const json_t *array, const char *path, char (*out)[CS_NAME_MAX + 1],
-			     size_t *countp, struct cs_err *e)
+enum cs_rc cs_field_name_set(const struct cs_json *array, const char *path,
+			     char (*out)[CS_NAME_MAX + 1], size_t *countp, struct cs_err *e)
 {
-	size_t count = json_array_size(array);
+	size_t count = cs_json_size(array);
 
 	for (size_t i = 0; i < count; i++) {
 		struct cs_path at = cs_path_at(path, i);
-		const char *name = json_string_value(json_array_get(array, i));
+		const char *name = cs_json_string(cs_json_at(array, i));
 		enum cs_rc rc;
 
 		if (!name || !cs_text_is_name(name, CS_NAME_MAX))

@@ -51,14 +51,16 @@ enum cs_rc cs_field_bad_word(const char *path, const char *value, const char *al
  * a document of a newer version is called that (CS_E_VERSION) and not a document with unknown
  * fields.
  */
-enum cs_rc cs_field_head(const json_t *root, const char *expected, struct cs_err *e) CS_MUST_CHECK;
+enum cs_rc cs_field_head(const struct cs_json *root, const char *expected,
+			 struct cs_err *e) CS_MUST_CHECK;
 /** An array that is a set: `name` must be greater than `last`, the one before it (NULL for the
  * first). */
 enum cs_rc cs_field_ascending(const char *last, const char *name, const char *path,
 			      struct cs_err *e) CS_MUST_CHECK;
 /** An array of names that is a set. */
-enum cs_rc cs_field_name_set(const json_t *array, const char *path, char (*out)[CS_NAME_MAX + 1],
-			     size_t *countp, struct cs_err *e) CS_MUST_CHECK;
+enum cs_rc cs_field_name_set(const struct cs_json *array, const char *path,
+			     char (*out)[CS_NAME_MAX + 1], size_t *countp,
+			     struct cs_err *e) CS_MUST_CHECK;
 
 void cs_field_write_time(struct cs_jw *w, const char *key, int64_t us);
 void cs_field_write_sha256(struct cs_jw *w, const char *key, const struct cs_sha256 *h);
@@ -67,10 +69,10 @@ void cs_field_write_names(struct cs_jw *w, const char *key, const char (*names)[
 
 /* Parts that more than one document has; their readers and writers are in parts.c. */
 void cs_quorum_list_write(struct cs_jw *w, const char *key, const struct cs_quorum_list *q);
-enum cs_rc cs_quorum_list_read(const json_t *array, const char *path, struct cs_quorum_list *out,
-			       struct cs_err *e) CS_MUST_CHECK;
+enum cs_rc cs_quorum_list_read(const struct cs_json *array, const char *path,
+			       struct cs_quorum_list *out, struct cs_err *e) CS_MUST_CHECK;
 void cs_digest_write(struct cs_jw *w, const char *key, const struct cs_digest *d);
-enum cs_rc cs_digest_read(const json_t *object, const char *path, struct cs_digest *out,
+enum cs_rc cs_digest_read(const struct cs_json *object, const char *path, struct cs_digest *out,
 			  struct cs_err *e) CS_MUST_CHECK;
 /** The name of artifact `i` must differ from those before it. */
 enum cs_rc cs_artifact_name_is_new(const struct cs_artifact *a, size_t i,
@@ -78,10 +80,10 @@ enum cs_rc cs_artifact_name_is_new(const struct cs_artifact *a, size_t i,
 /** Absent members are omitted, and so is the object when all are. An object that is there may not
  * be empty. */
 void cs_release_write(struct cs_jw *w, const char *key, const struct cs_release *r);
-enum cs_rc cs_release_read(const json_t *object, const char *path, struct cs_release *out,
+enum cs_rc cs_release_read(const struct cs_json *object, const char *path, struct cs_release *out,
 			   struct cs_err *e) CS_MUST_CHECK;
 void cs_build_write(struct cs_jw *w, const char *key, const struct cs_build *b);
-enum cs_rc cs_build_read(const json_t *object, const char *path, struct cs_build *out,
+enum cs_rc cs_build_read(const struct cs_json *object, const char *path, struct cs_build *out,
 			 struct cs_err *e) CS_MUST_CHECK;
 
 #endif

@@ -21,10 +21,10 @@ void cs_quorum_list_write(struct cs_jw *w, const char *key, const struct cs_quor
 	cs_jw_end_array(w);
 }
 
-enum cs_rc cs_quorum_list_read(const json_t *array, const char *path, struct cs_quorum_list *out,
-			       struct cs_err *e)
+enum cs_rc cs_quorum_list_read(const struct cs_json *array, const char *path,
+			       struct cs_quorum_list *out, struct cs_err *e)
 {
-	size_t count = json_array_size(array);
+	size_t count = cs_json_size(array);
 
 	assert(count <= CS_QUORUM_LINES_MAX); /* the array's field limits it */
 	for (size_t i = 0; i < count; i++) {
@@ -35,7 +35,7 @@ enum cs_rc cs_quorum_list_read(const json_t *array, const char *path, struct cs_
 			CS_JSON_INT_FIELD("count", false, 1, CS_QUORUM_COUNT_MAX, &line->count),
 			CS_FIELD_NAME("group", &group),
 		};
-		enum cs_rc rc = cs_json_read(json_array_get(array, i), at.text, fields,
+		enum cs_rc rc = cs_json_read(cs_json_at(array, i), at.text, fields,
 					     CS_COUNT(fields), e);
 
 		if (!rc)
@@ -97,7 +97,7 @@ void cs_digest_write(struct cs_jw *w, const char *key, const struct cs_digest *d
 	cs_jw_end_object(w);
 }
 
-enum cs_rc cs_digest_read(const json_t *object, const char *path, struct cs_digest *out,
+enum cs_rc cs_digest_read(const struct cs_json *object, const char *path, struct cs_digest *out,
 			  struct cs_err *e)
 {
 	const char *algorithm = NULL, *value = NULL;
@@ -143,9 +143,9 @@ static void write_text(struct cs_jw *w, const char *key, const char *text)
 		cs_jw_str(w, key, text);
 }
 
-static enum cs_rc not_empty(const json_t *object, const char *path, struct cs_err *e)
+static enum cs_rc not_empty(const struct cs_json *object, const char *path, struct cs_err *e)
 {
-	if (json_object_size(object) == 0)
+	if (cs_json_size(object) == 0)
 		return CS_FAIL(e, CS_E_INVALID, "%s: is empty; leave it out", path);
 	return CS_OK;
 }
@@ -165,7 +165,7 @@ void cs_release_write(struct cs_jw *w, const char *key, const struct cs_release 
 	cs_jw_end_object(w);
 }
 
-enum cs_rc cs_release_read(const json_t *object, const char *path, struct cs_release *out,
+enum cs_rc cs_release_read(const struct cs_json *object, const char *path, struct cs_release *out,
 			   struct cs_err *e)
 {
 	const char *component = NULL, *product = NULL, *version = NULL;
@@ -203,7 +203,7 @@ void cs_build_write(struct cs_jw *w, const char *key, const struct cs_build *b)
 	cs_jw_end_object(w);
 }
 
-enum cs_rc cs_build_read(const json_t *object, const char *path, struct cs_build *out,
+enum cs_rc cs_build_read(const struct cs_json *object, const char *path, struct cs_build *out,
 			 struct cs_err *e)
 {
 	const char *commit = NULL, *pipeline = NULL, *repository = NULL;

@@ -88,9 +88,9 @@ void cs_policy_write(const struct cs_policy *p, struct cs_buf *out)
 }
 
 /* Storage for the elements of an array, zeroed; never of size 0, so NULL means no memory. */
-static void *new_elements(const json_t *array, size_t size)
+static void *new_elements(const struct cs_json *array, size_t size)
 {
-	return calloc(json_array_size(array) + 1, size);
+	return calloc(cs_json_size(array) + 1, size);
 }
 
 static enum cs_rc read_spki(const char *base64, const char *algorithm, const char *path,
@@ -126,7 +126,7 @@ out:
 	return rc;
 }
 
-static enum cs_rc read_token(const json_t *object, const char *path, struct cs_token *out,
+static enum cs_rc read_token(const struct cs_json *object, const char *path, struct cs_token *out,
 			     struct cs_err *e)
 {
 	const char *environment = NULL, *label = NULL, *name = NULL, *serial = NULL;
@@ -155,7 +155,7 @@ static enum cs_rc read_token(const json_t *object, const char *path, struct cs_t
 struct key_text {
 	const char *algorithm, *cka_id, *environment, *format, *hash, *name, *not_after,
 		*not_before, *spki, *token;
-	json_t *quorum;
+	const struct cs_json *quorum;
 };
 
 static enum cs_rc read_key_lifetime(const struct key_text *t, const char *path, struct cs_key *out,
@@ -203,8 +203,8 @@ static enum cs_rc read_key_words(const struct key_text *t, const char *path,
 	return CS_OK;
 }
 
-static enum cs_rc read_key(const json_t *object, const char *path, const struct cs_policy *p,
-			   struct cs_key *out, struct cs_err *e)
+static enum cs_rc read_key(const struct cs_json *object, const char *path,
+			   const struct cs_policy *p, struct cs_key *out, struct cs_err *e)
 {
 	struct key_text t = { 0 };
 	const struct cs_json_field fields[] = {
@@ -241,7 +241,7 @@ static enum cs_rc read_key(const json_t *object, const char *path, const struct 
 	return CS_OK;
 }
 
-static enum cs_rc read_approval_key(const json_t *object, const char *path,
+static enum cs_rc read_approval_key(const struct cs_json *object, const char *path,
 				    struct cs_approval_key *out, struct cs_err *e)
 {
 	const char *algorithm = NULL, *enrolment = NULL, *spki = NULL;
@@ -263,11 +263,11 @@ static enum cs_rc read_approval_key(const json_t *object, const char *path,
 	return rc;
 }
 
-static enum cs_rc read_approver(const json_t *object, const char *path, struct cs_approver *out,
-				struct cs_err *e)
+static enum cs_rc read_approver(const struct cs_json *object, const char *path,
+				struct cs_approver *out, struct cs_err *e)
 {
 	const char *group = NULL, *person = NULL;
-	json_t *keys = NULL;
+	const struct cs_json *keys = NULL;
 	const struct cs_json_field fields[] = {
 		CS_FIELD_NAME("group", &group),
 		CS_JSON_ARRAY_FIELD("keys", false, 1, CS_APPROVAL_KEYS_MAX, &keys),
@@ -276,10 +276,10 @@ static enum cs_rc read_approver(const json_t *object, const char *path, struct c
 	struct cs_path keys_path = cs_path_of(path, "keys");
 	enum cs_rc rc = cs_json_read(object, path, fields, CS_COUNT(fields), e);
 
-	for (size_t i = 0; !rc && i < json_array_size(keys); i++) {
+	for (size_t i = 0; !rc && i < cs_json_size(keys); i++) {
 		struct cs_path at = cs_path_at(keys_path.text, i);
 
-		rc = read_approval_key(json_array_get(keys, i), at.text, &out->keys[i], e);
+		rc = read_approval_key(cs_json_at(keys, i), at.text, &out->keys[i], e);
 		if (!rc && i > 0 &&
 		    memcmp(cs_pk_spki_sha256(out->keys[i - 1].pk)->b,
 			   cs_pk_spki_sha256(out->keys[i].pk)->b, CS_SHA256_LEN) >= 0)
@@ -289,24 +289,24 @@ static enum cs_rc read_approver(const json_t *object, const char *path, struct c
 	}
 	if (rc)
 		return rc;
-	out->key_count = json_array_size(keys);
+	out->key_count = cs_json_size(keys);
 	cs_field_copy(out->group, sizeof(out->group), group);
 	cs_field_copy(out->person, sizeof(out->person), person);
 	return CS_OK;
 }
 
-static enum cs_rc read_tokens(const json_t *array, struct cs_policy *p, struct cs_err *e)
+static enum cs_rc read_tokens(const struct cs_json *array, struct cs_policy *p, struct cs_err *e)
 {
 	enum cs_rc rc = CS_OK;
 
 	p->tokens = new_elements(array, sizeof(p->tokens[0]));
 	if (!p->tokens)
 		return CS_FAIL(e, CS_E_NOMEM, "tokens of the policy");
-	p->token_count = json_array_size(array);
+	p->token_count = cs_json_size(array);
 	for (size_t i = 0; !rc && i < p->token_count; i++) {
 		struct cs_path at = cs_path_at("tokens", i);
 
-		rc = read_token(json_array_get(array, i), at.text, &p->tokens[i], e);
+		rc = read_token(cs_json_at(array, i), at.text, &p->tokens[i], e);
 		if (!rc && i > 0)
 			rc = cs_field_ascending(p->tokens[i - 1].name, p->tokens[i].name, at.text,
 						e);
@@ -314,36 +314,36 @@ static enum cs_rc read_tokens(const json_t *array, struct cs_policy *p, struct c
 	return rc;
 }
 
-static enum cs_rc read_keys(const json_t *array, struct cs_policy *p, struct cs_err *e)
+static enum cs_rc read_keys(const struct cs_json *array, struct cs_policy *p, struct cs_err *e)
 {
 	enum cs_rc rc = CS_OK;
 
 	p->keys = new_elements(array, sizeof(p->keys[0]));
 	if (!p->keys)
 		return CS_FAIL(e, CS_E_NOMEM, "keys of the policy");
-	p->key_count = json_array_size(array);
+	p->key_count = cs_json_size(array);
 	for (size_t i = 0; !rc && i < p->key_count; i++) {
 		struct cs_path at = cs_path_at("keys", i);
 
-		rc = read_key(json_array_get(array, i), at.text, p, &p->keys[i], e);
+		rc = read_key(cs_json_at(array, i), at.text, p, &p->keys[i], e);
 		if (!rc && i > 0)
 			rc = cs_field_ascending(p->keys[i - 1].name, p->keys[i].name, at.text, e);
 	}
 	return rc;
 }
 
-static enum cs_rc read_approvers(const json_t *array, struct cs_policy *p, struct cs_err *e)
+static enum cs_rc read_approvers(const struct cs_json *array, struct cs_policy *p, struct cs_err *e)
 {
 	enum cs_rc rc = CS_OK;
 
 	p->approvers = new_elements(array, sizeof(p->approvers[0]));
 	if (!p->approvers)
 		return CS_FAIL(e, CS_E_NOMEM, "approvers of the policy");
-	p->approver_count = json_array_size(array);
+	p->approver_count = cs_json_size(array);
 	for (size_t i = 0; !rc && i < p->approver_count; i++) {
 		struct cs_path at = cs_path_at("approvers", i);
 
-		rc = read_approver(json_array_get(array, i), at.text, &p->approvers[i], e);
+		rc = read_approver(cs_json_at(array, i), at.text, &p->approvers[i], e);
 		if (!rc && i > 0)
 			rc = cs_field_ascending(p->approvers[i - 1].person, p->approvers[i].person,
 						at.text, e);
@@ -351,9 +351,9 @@ static enum cs_rc read_approvers(const json_t *array, struct cs_policy *p, struc
 	return rc;
 }
 
-static enum cs_rc read_policy(const json_t *root, struct cs_policy *p, struct cs_err *e)
+static enum cs_rc read_policy(const struct cs_json *root, struct cs_policy *p, struct cs_err *e)
 {
-	json_t *approvers = NULL, *keys = NULL, *tokens = NULL;
+	const struct cs_json *approvers = NULL, *keys = NULL, *tokens = NULL;
 	const char *instance = NULL, *type = NULL;
 	int64_t v;
 	const struct cs_json_field fields[] = {
@@ -381,7 +381,7 @@ static enum cs_rc read_policy(const json_t *root, struct cs_policy *p, struct cs
 enum cs_rc cs_policy_parse(struct cs_bytes json, struct cs_policy **pp, struct cs_err *e)
 {
 	struct cs_policy *p = NULL;
-	json_t *root = NULL;
+	struct cs_json *root = NULL;
 	enum cs_rc rc;
 
 	p = cs_policy_new();
@@ -405,6 +405,6 @@ enum cs_rc cs_policy_parse(struct cs_bytes json, struct cs_policy **pp, struct c
 	p = NULL; /* transferred */
 out:
 	cs_policy_unref(p);
-	json_decref(root);
+	cs_json_free(root);
 	return rc;
 }

@@ -11,7 +11,7 @@
 
 /* The parsed objects of a document, borrowed from its root. */
 struct parts {
-	json_t *artifacts, *build, *policy, *quorum, *release, *requester;
+	const struct cs_json *artifacts, *build, *policy, *quorum, *release, *requester;
 };
 
 static void write_artifact(struct cs_jw *w, const struct cs_artifact *a)
@@ -64,7 +64,7 @@ void cs_request_write(const struct cs_request *r, struct cs_buf *out)
 	cs_jw_end_object(&w);
 }
 
-static enum cs_rc read_key(const json_t *object, const char *path, struct cs_artifact *out,
+static enum cs_rc read_key(const struct cs_json *object, const char *path, struct cs_artifact *out,
 			   struct cs_err *e)
 {
 	const char *algorithm = NULL, *hash = NULL, *name = NULL, *spki = NULL;
@@ -93,11 +93,11 @@ static enum cs_rc read_key(const json_t *object, const char *path, struct cs_art
 	return CS_OK;
 }
 
-static enum cs_rc read_artifact(const json_t *object, const char *path, struct cs_artifact *out,
-				struct cs_err *e)
+static enum cs_rc read_artifact(const struct cs_json *object, const char *path,
+				struct cs_artifact *out, struct cs_err *e)
 {
 	const char *name = NULL, *format = NULL;
-	json_t *digest = NULL, *key = NULL;
+	const struct cs_json *digest = NULL, *key = NULL;
 	const struct cs_json_field fields[] = {
 		CS_JSON_OBJECT_FIELD("digest", false, &digest),
 		CS_FIELD_WORD("format", &format),
@@ -129,14 +129,14 @@ static enum cs_rc read_artifact(const json_t *object, const char *path, struct c
 	return CS_OK;
 }
 
-static enum cs_rc read_artifacts(const json_t *array, struct cs_request *r, struct cs_err *e)
+static enum cs_rc read_artifacts(const struct cs_json *array, struct cs_request *r,
+				 struct cs_err *e)
 {
-	size_t count = json_array_size(array);
+	size_t count = cs_json_size(array);
 
 	for (size_t i = 0; i < count; i++) {
 		struct cs_path at = cs_path_at("artifacts", i);
-		enum cs_rc rc = read_artifact(json_array_get(array, i), at.text, &r->artifacts[i],
-					      e);
+		enum cs_rc rc = read_artifact(cs_json_at(array, i), at.text, &r->artifacts[i], e);
 
 		if (!rc)
 			rc = cs_artifact_name_is_new(r->artifacts, i, e);
@@ -147,7 +147,7 @@ static enum cs_rc read_artifacts(const json_t *array, struct cs_request *r, stru
 	return CS_OK;
 }
 
-static enum cs_rc read_policy(const json_t *object, struct cs_request *r, struct cs_err *e)
+static enum cs_rc read_policy(const struct cs_json *object, struct cs_request *r, struct cs_err *e)
 {
 	const char *digest = NULL;
 	const struct cs_json_field fields[] = {
@@ -161,10 +161,11 @@ static enum cs_rc read_policy(const json_t *object, struct cs_request *r, struct
 	return rc;
 }
 
-static enum cs_rc read_requester(const json_t *object, struct cs_request *r, struct cs_err *e)
+static enum cs_rc read_requester(const struct cs_json *object, struct cs_request *r,
+				 struct cs_err *e)
 {
 	const char *method = NULL, *principal = NULL;
-	json_t *persons = NULL;
+	const struct cs_json *persons = NULL;
 	const struct cs_json_field fields[] = {
 		CS_FIELD_WORD("method", &method),
 		CS_JSON_ARRAY_FIELD("persons", false, 1, CS_PERSONS_MAX, &persons),
@@ -202,7 +203,7 @@ static enum cs_rc read_lifetime(const char *created, const char *expires, struct
 }
 
 /* The members of the top level that are strings; `p` takes the objects and arrays. */
-static enum cs_rc read_top(const json_t *root, struct parts *p, struct cs_request *r,
+static enum cs_rc read_top(const struct cs_json *root, struct parts *p, struct cs_request *r,
 			   struct cs_err *e)
 {
 	const char *comment = NULL, *created = NULL, *environment = NULL, *expires = NULL,
@@ -248,7 +249,7 @@ enum cs_rc cs_request_parse(struct cs_bytes document, struct cs_request *out, st
 {
 	struct cs_request r = { 0 };
 	struct parts p = { 0 };
-	json_t *root = NULL;
+	struct cs_json *root = NULL;
 	enum cs_rc rc;
 
 	rc = cs_jcs_parse(document, CS_DOCUMENT_MAX, "request document", &root, e);
@@ -270,6 +271,6 @@ enum cs_rc cs_request_parse(struct cs_bytes document, struct cs_request *out, st
 		rc = read_requester(p.requester, &r, e);
 	if (!rc)
 		*out = r;
-	json_decref(root);
+	cs_json_free(root);
 	return rc;
 }

@@ -8,11 +8,11 @@
 
 #include "model/field.h"
 
-static enum cs_rc read_artifact(const json_t *object, const char *path, struct cs_artifact *out,
-				struct cs_err *e)
+static enum cs_rc read_artifact(const struct cs_json *object, const char *path,
+				struct cs_artifact *out, struct cs_err *e)
 {
 	const char *name = NULL, *key = NULL, *format = NULL;
-	json_t *digest = NULL;
+	const struct cs_json *digest = NULL;
 	const struct cs_json_field fields[] = {
 		CS_JSON_OBJECT_FIELD("digest", false, &digest),
 		CS_JSON_STR_FIELD("format", true, CS_TEXT_ANY, 1, CS_NAME_MAX, &format),
@@ -35,14 +35,14 @@ static enum cs_rc read_artifact(const json_t *object, const char *path, struct c
 	return CS_OK;
 }
 
-static enum cs_rc read_artifacts(const json_t *array, struct cs_submission *s, struct cs_err *e)
+static enum cs_rc read_artifacts(const struct cs_json *array, struct cs_submission *s,
+				 struct cs_err *e)
 {
-	size_t count = json_array_size(array);
+	size_t count = cs_json_size(array);
 
 	for (size_t i = 0; i < count; i++) {
 		struct cs_path at = cs_path_at("artifacts", i);
-		enum cs_rc rc = read_artifact(json_array_get(array, i), at.text, &s->artifacts[i],
-					      e);
+		enum cs_rc rc = read_artifact(cs_json_at(array, i), at.text, &s->artifacts[i], e);
 
 		if (!rc)
 			rc = cs_artifact_name_is_new(s->artifacts, i, e);
@@ -56,7 +56,8 @@ static enum cs_rc read_artifacts(const json_t *array, struct cs_submission *s, s
 enum cs_rc cs_submission_parse(struct cs_bytes body, struct cs_submission *out, struct cs_err *e)
 {
 	struct cs_submission s = { 0 };
-	json_t *root = NULL, *artifacts = NULL, *release = NULL, *build = NULL;
+	const struct cs_json *artifacts = NULL, *release = NULL, *build = NULL;
+	struct cs_json *root = NULL;
 	const char *comment = NULL;
 	const struct cs_json_field fields[] = {
 		CS_JSON_ARRAY_FIELD("artifacts", false, 1, CS_ARTIFACTS_MAX, &artifacts),
@@ -80,7 +81,7 @@ enum cs_rc cs_submission_parse(struct cs_bytes body, struct cs_submission *out, 
 	cs_field_copy(s.comment, sizeof(s.comment), comment);
 	*out = s;
 out:
-	json_decref(root);
+	cs_json_free(root);
 	return rc;
 }
 

@@ -93,7 +93,7 @@ static enum cs_rc record_path(const struct cs_options *o, char out[static RECORD
 	return CS_OK;
 }
 
-static enum cs_rc compare(const struct cs_policy *p, const json_t *root, struct cs_err *e)
+static enum cs_rc compare(const struct cs_policy *p, const struct cs_json *root, struct cs_err *e)
 {
 	const char *hex = "";
 	int64_t version = 0;
@@ -127,7 +127,7 @@ static enum cs_rc check_record(const struct cs_options *o, const struct cs_polic
 			       struct cs_err *e)
 {
 	char path[RECORD_PATH_MAX];
-	json_t *root = NULL;
+	struct cs_json *root = NULL;
 	struct cs_buf in;
 	enum cs_rc rc;
 
@@ -151,7 +151,7 @@ static enum cs_rc check_record(const struct cs_options *o, const struct cs_polic
 			"certainly the newest",
 			path);
 out:
-	json_decref(root);
+	cs_json_free(root);
 	cs_buf_done(&in);
 	return rc;
 }

@@ -78,16 +78,16 @@ static enum cs_rc last_rotated(const char *state, unsigned slot, int64_t *seqp, 
 static int64_t line_seq(const char *line, size_t len)
 {
 	struct cs_bytes in = { (const uint8_t *)line, len };
-	json_t *root = NULL;
-	const json_t *seq;
+	struct cs_json *root = NULL;
+	const struct cs_json *seq;
 	int64_t value = 0;
 
 	if (cs_json_parse(in, LINE_TEXT_MAX, "journal line", &root, NULL) != CS_OK)
 		return 0;
-	seq = json_object_get(root, "seq");
-	if (json_is_integer(seq))
-		value = json_integer_value(seq);
-	json_decref(root);
+	seq = cs_json_get(root, "seq");
+	if (seq && seq->kind == CS_JSON_INT)
+		value = seq->number;
+	cs_json_free(root);
 	return value > 0 ? value : 0;
 }
 

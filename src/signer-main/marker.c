@@ -88,7 +88,7 @@ enum cs_rc cs_marker_clear(const char *state, struct cs_err *e)
 }
 
 /* what the marker says of this very PIN: "" when it speaks of another */
-static enum cs_rc judge(const struct cs_marker *m, const json_t *root,
+static enum cs_rc judge(const struct cs_marker *m, const struct cs_json *root,
 			const struct cs_p11_token_info *token, struct cs_err *e)
 {
 	const char *device = "", *inode = "", *mtime_ns = "", *serial = "", *state = "";
@@ -123,7 +123,7 @@ static enum cs_rc judge(const struct cs_marker *m, const json_t *root,
 enum cs_rc cs_marker_check(const struct cs_marker *m, const struct cs_p11_token_info *token,
 			   struct cs_err *e)
 {
-	json_t *root = NULL;
+	struct cs_json *root = NULL;
 	struct cs_buf in;
 	enum cs_rc rc;
 
@@ -148,7 +148,7 @@ enum cs_rc cs_marker_check(const struct cs_marker *m, const struct cs_p11_token_
 			     "--clear-pin-refusal",
 			     m->path);
 out:
-	json_decref(root);
+	cs_json_free(root);
 	cs_buf_done(&in);
 	return rc;
 }

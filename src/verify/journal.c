@@ -79,7 +79,7 @@ struct members {
 	int64_t artifact, attempt, child, seq;
 };
 
-static enum cs_rc read_members(const json_t *root, struct members *m, struct cs_err *e)
+static enum cs_rc read_members(const struct cs_json *root, struct members *m, struct cs_err *e)
 {
 	const struct cs_json_field fields[] = {
 		CS_JSON_INT_FIELD("artifact", true, 0, CS_ARTIFACTS_MAX - 1, &m->artifact),
@@ -151,7 +151,7 @@ static bool interpret(const struct members *m, struct line *out)
 static enum cs_rc read_line(struct cs_bytes bytes, struct line *out, struct cs_err *e)
 {
 	struct members m = { .artifact = -1 };
-	json_t *root = NULL;
+	struct cs_json *root = NULL;
 	enum cs_rc rc;
 
 	rc = cs_jcs_parse(bytes, LINE_MAX_LEN, "journal line", &root, e);
@@ -159,7 +159,7 @@ static enum cs_rc read_line(struct cs_bytes bytes, struct line *out, struct cs_e
 		rc = read_members(root, &m, e);
 	if (rc == CS_OK && !interpret(&m, out))
 		rc = CS_FAIL(e, CS_E_INVALID, "journal line: not the members of \"%s\"", m.event);
-	json_decref(root);
+	cs_json_free(root);
 	return rc;
 }
 

@@ -199,8 +199,8 @@ static enum cs_rc check_time(struct cs_audit_verifier *v, const struct cs_audite
 }
 
 /* Everything about a parsed event; ends with its first finding. */
-static enum cs_rc check_event(struct cs_audit_verifier *v, struct cs_audited *a, const json_t *root,
-			      struct cs_err *e)
+static enum cs_rc check_event(struct cs_audit_verifier *v, struct cs_audited *a,
+			      const struct cs_json *root, struct cs_err *e)
 {
 	const char *kind = cs_event_kind_name(a->ev.kind);
 	bool has_id = a->ev.request[0] != '\0';
@@ -210,7 +210,7 @@ static enum cs_rc check_event(struct cs_audit_verifier *v, struct cs_audited *a,
 	    (kinds[a->ev.kind].id == NO_ID && has_id))
 		return cs_broken(v, "line", e, "request: %s a request's id in %s",
 				 has_id ? "there is" : "there is not", kind);
-	rc = cs_detail_read(a->ev.kind, json_object_get(root, "detail"), &a->d, e);
+	rc = cs_detail_read(a->ev.kind, cs_json_get(root, "detail"), &a->d, e);
 	if (rc != CS_OK)
 		return cs_broken_by(v, "line", e);
 	rc = check_link(v, &a->ev, e);
@@ -238,7 +238,7 @@ enum cs_rc cs_audit_line(struct cs_audit_verifier *v, struct cs_bytes line, stru
 {
 	struct cs_audited a = { .hash = cs_event_hash(line) };
 	struct cs_err found = { 0 };
-	json_t *root = NULL;
+	struct cs_json *root = NULL;
 	enum cs_rc rc;
 
 	/* before the line is judged: the next line's prev is the hash of whatever stands here */
@@ -253,7 +253,7 @@ enum cs_rc cs_audit_line(struct cs_audit_verifier *v, struct cs_bytes line, stru
 	if (rc != CS_OK && e)
 		*e = found;
 	cs_detail_free(&a.d);
-	json_decref(root);
+	cs_json_free(root);
 	return rc;
 }
 

@@ -6,10 +6,10 @@
 
 #include "fuzz/fuzz.h"
 
-static void check_detail(const struct cs_event *ev, const json_t *root, struct cs_bytes in)
+static void check_detail(const struct cs_event *ev, const struct cs_json *root, struct cs_bytes in)
 {
 	struct cs_event again = *ev;
-	const json_t *detail = json_object_get(root, "detail");
+	const struct cs_json *detail = cs_json_get(root, "detail");
 	struct cs_detail parsed;
 	struct cs_err e = { 0 };
 	struct cs_buf text, out;
@@ -34,7 +34,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const struct cs_bytes in = { data, size };
 	struct cs_event ev;
 	struct cs_err e = { 0 };
-	json_t *root = NULL;
+	struct cs_json *root = NULL;
 	enum cs_rc rc;
 
 	rc = cs_event_parse(in, &ev, &root, &e);
@@ -42,6 +42,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check_detail(&ev, root, in);
 	else
 		fuzz_refused(rc, &e);
-	json_decref(root);
+	cs_json_free(root);
 	return 0;
 }

@@ -26,7 +26,7 @@ static void on_finding(void *arg, int64_t seq, const char *rule, const char *tex
 /** The event as it would stand here; false when it is none. */
 static bool link_event(struct run *r, struct cs_bytes in, struct cs_buf *out)
 {
-	json_t *root = NULL;
+	struct cs_json *root = NULL;
 	struct cs_buf detail;
 	struct cs_event ev;
 	struct cs_err e = { 0 };
@@ -34,14 +34,14 @@ static bool link_event(struct run *r, struct cs_bytes in, struct cs_buf *out)
 
 	cs_buf_init(&detail, CS_EVENT_MAX);
 	if (ok) {
-		fuzz_holds(cs_jcs_write(json_object_get(root, "detail"), &detail, &e) == CS_OK);
+		fuzz_holds(cs_jcs_write(cs_json_get(root, "detail"), &detail, &e) == CS_OK);
 		ev.seq = r->seq;
 		ev.prev = r->prev;
 		ev.detail = cs_buf_bytes(&detail);
 		cs_event_write(&ev, out);
 	}
 	cs_buf_done(&detail);
-	json_decref(root);
+	cs_json_free(root);
 	return ok && out->failed == CS_OK;
 }
 

@@ -515,7 +515,7 @@ START_TEST(a_log_line_is_one_json_object)
 		CS_JSON_STR_FIELD("message", false, CS_TEXT_FREE, 0, 100, &message),
 	};
 	struct cs_err e = { 0 };
-	json_t *root = NULL;
+	struct cs_json *root = NULL;
 	struct cs_buf out;
 	int64_t us;
 
@@ -530,7 +530,7 @@ START_TEST(a_log_line_is_one_json_object)
 	ck_assert_str_eq(program, "unit-base");
 	ck_assert_str_eq(event, "test-event");
 	ck_assert_str_eq(message, log_texts[_i].message);
-	json_decref(root);
+	cs_json_free(root);
 	cs_buf_done(&out);
 }
 END_TEST

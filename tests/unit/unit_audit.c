@@ -4,7 +4,6 @@
  * here; what is not exactly an event is refused with the member's name.
  */
 #include <check.h>
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -182,10 +181,10 @@ static const struct {
 };
 
 static enum cs_rc read_text(enum cs_event_kind kind, const char *text, struct cs_detail *d,
-			    json_t **jsonp, struct cs_err *e)
+			    struct cs_json **jsonp, struct cs_err *e)
 {
-	*jsonp = json_loads(text, 0, NULL);
-	ck_assert_ptr_nonnull(*jsonp);
+	*jsonp = NULL;
+	ck_assert_int_eq(cs_json_parse(cs_bytes_of(text), CS_EVENT_MAX, "detail", jsonp, e), CS_OK);
 	return cs_detail_read(kind, *jsonp, d, e);
 }
 
@@ -194,7 +193,7 @@ START_TEST(every_detail_is_written_and_read)
 	struct cs_detail d;
 	struct cs_err e = { 0 };
 	struct cs_buf b;
-	json_t *json;
+	struct cs_json *json;
 
 	cs_buf_init(&b, 4096);
 	details[_i].write(&b);
@@ -202,7 +201,7 @@ START_TEST(every_detail_is_written_and_read)
 	ck_assert_msg(read_text(details[_i].kind, cs_buf_str(&b), &d, &json, &e) == CS_OK, "%s: %s",
 		      cs_event_kind_name(details[_i].kind), e.msg);
 	cs_detail_free(&d);
-	json_decref(json);
+	cs_json_free(json);
 	cs_buf_done(&b);
 }
 END_TEST
@@ -224,7 +223,7 @@ END_TEST
 START_TEST(members_arrive_where_they_belong)
 {
 	struct cs_detail d;
-	json_t *json;
+	struct cs_json *json;
 
 	ck_assert_int_eq(
 		read_text(CS_EV_SIGN_DONE, details[CS_EV_SIGN_DONE - 1].bytes, &d, &json, NULL),
@@ -234,7 +233,7 @@ START_TEST(members_arrive_where_they_belong)
 	ck_assert(cs_sha256_equal(&d.raw, &ones));
 	ck_assert(cs_sha256_equal(&d.signature, &twos));
 	cs_detail_free(&d);
-	json_decref(json);
+	cs_json_free(json);
 
 	ck_assert_int_eq(read_text(CS_EV_REQUEST_SIGNED, details[CS_EV_REQUEST_SIGNED - 1].bytes,
 				   &d, &json, NULL),
@@ -242,7 +241,7 @@ START_TEST(members_arrive_where_they_belong)
 	ck_assert_uint_eq(d.signature_count, 2);
 	ck_assert_str_eq(cs_buf_str(&d.signatures[1]), "defg");
 	cs_detail_free(&d);
-	json_decref(json);
+	cs_json_free(json);
 
 	ck_assert_int_eq(read_text(CS_EV_REQUEST_DECISION,
 				   details[CS_EV_REQUEST_DECISION - 1].bytes, &d, &json, NULL),
@@ -251,7 +250,7 @@ START_TEST(members_arrive_where_they_belong)
 	ck_assert_int_eq(d.state, CS_ST_APPROVED);
 	ck_assert_str_eq(cs_buf_str(&d.envelope), "{}");
 	cs_detail_free(&d);
-	json_decref(json);
+	cs_json_free(json);
 }
 END_TEST
 
@@ -285,13 +284,13 @@ START_TEST(a_bad_detail_is_refused_by_name)
 {
 	struct cs_detail d;
 	struct cs_err e = { 0 };
-	json_t *json;
+	struct cs_json *json;
 
 	ck_assert_int_eq(read_text(bad_details[_i].kind, bad_details[_i].text, &d, &json, &e),
 			 CS_E_INVALID);
 	ck_assert_msg(strstr(e.msg, bad_details[_i].says) != NULL, "\"%s\" does not name %s", e.msg,
 		      bad_details[_i].says);
-	json_decref(json);
+	cs_json_free(json);
 }
 END_TEST
 
@@ -300,7 +299,7 @@ START_TEST(free_text_is_cut_and_made_harmless)
 	char path[2 * CS_EVENT_PATH_MAX + 1];
 	struct cs_detail d;
 	struct cs_buf b;
-	json_t *json;
+	struct cs_json *json;
 
 	memset(path, 'a', sizeof(path) - 1);
 	path[sizeof(path) - 1] = '\0';
@@ -311,7 +310,7 @@ START_TEST(free_text_is_cut_and_made_harmless)
 	ck_assert_uint_eq(strlen(d.path), CS_EVENT_PATH_MAX);
 	ck_assert_int_eq(strncmp(d.path, "\\x1baaa", 7), 0);
 	cs_detail_free(&d);
-	json_decref(json);
+	cs_json_free(json);
 	cs_buf_done(&b);
 }
 END_TEST
@@ -342,7 +341,7 @@ START_TEST(an_event_is_written_and_read)
 {
 	struct cs_event ev = sample(), back;
 	struct cs_err e = { 0 };
-	json_t *root = NULL;
+	struct cs_json *root = NULL;
 	struct cs_buf b;
 
 	cs_buf_init(&b, CS_EVENT_MAX);
@@ -356,7 +355,7 @@ START_TEST(an_event_is_written_and_read)
 	ck_assert_str_eq(back.request, ev.request);
 	ck_assert(cs_sha256_equal(&back.prev, &ev.prev));
 	ck_assert_uint_eq(back.detail.len, 0);
-	json_decref(root);
+	cs_json_free(root);
 	cs_buf_done(&b);
 }
 END_TEST
@@ -398,7 +397,7 @@ START_TEST(a_bad_event_is_refused_by_name)
 	const char *at = strstr(EVENT, bad_events[_i].old);
 	struct cs_err e = { 0 };
 	struct cs_event ev;
-	json_t *root = NULL;
+	struct cs_json *root = NULL;
 	struct cs_buf b;
 
 	ck_assert_ptr_nonnull(at);

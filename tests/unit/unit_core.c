@@ -760,7 +760,7 @@ static void *list_and_compare(void *arg)
 
 		cs_answer_init(&a);
 		must(cs_core_requests(core, &auditor, &all, &a, &e), &e);
-		must(cs_json_parse(cs_buf_bytes(&a.body), CS_EVENT_MAX, "list", &root, &e), &e);
+		must(cs_json_load(cs_buf_bytes(&a.body), CS_EVENT_MAX, "list", &root, &e), &e);
 		json_array_foreach (json_object_get(root, "requests"), i, one) {
 			json_int_t r = json_integer_value(json_object_get(one, "revision"));
 
