@@ -62,7 +62,8 @@ enum cs_rc cs_jcs_write(const struct cs_json *value, struct cs_buf *out,
 			struct cs_err *e) CS_MUST_CHECK;
 
 /**
- * Parse bytes that must be canonical: parsed strictly, written again, compared byte for byte.
+ * Parse bytes that must be canonical. What is plain, a reader of that form takes in one pass; other
+ * bytes are parsed strictly, written again and compared byte for byte.
  *
  * @param what   names the document in errors ("request document")
  * @param rootp  set on success only; the caller ends it with cs_json_free
