@@ -4,10 +4,21 @@
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 SRCDIR = Path(os.environ["CS_SRCDIR"])
 BUILDDIR = Path(os.environ["CS_BUILDDIR"])
+
+
+def planted():
+    """A crash must be noticed."""
+    with tempfile.NamedTemporaryFile() as fault:
+        fault.write(b"fault\n")
+        fault.flush()
+        run = subprocess.run([BUILDDIR / "tests/fuzz/fuzz_planted", fault.name], check=False, capture_output=True,
+                             timeout=60)
+    return None if run.returncode != 0 else "the planted crash was not noticed"
 
 
 def replay(target):
@@ -26,7 +37,7 @@ def replay(target):
 
 
 targets = os.environ["CS_FUZZ_TARGETS"].split()
-problems = [problem for problem in map(replay, targets) if problem]
+problems = [problem for problem in [planted(), *map(replay, targets)] if problem]
 for problem in problems:
     print(problem)
 print(f"{len(targets)} targets, {len(problems)} failed")

@@ -53,20 +53,17 @@ class Response:
 
 
 class Client:
-    """One TLS connection. `identity` is a pki.Identity, or None for no certificate."""
+    """One TLS connection. `identity` is a pki.Identity, or None for no certificate, or for that of `context`, which
+    may know the CA, too."""
 
     def __init__(self, port, ca, identity=None, timeout=10, context=None, source=None):
-        self.files = tempfile.mkdtemp(prefix="cs", dir="/tmp")
         self.received = b""
-        try:
-            ca_file = Path(self.files) / "ca.pem"
-            ca_file.write_bytes(ca.pem())
-            context = context or ssl.create_default_context(cafile=str(ca_file))
-            context.load_verify_locations(str(ca_file))
-            if identity:
-                context.load_cert_chain(*identity.write(self.files, "me"))
-        finally:
-            shutil.rmtree(self.files)
+        context = context or ssl.create_default_context()
+        if ca:
+            context.load_verify_locations(cadata=ca.pem().decode())
+        if identity:
+            with tempfile.TemporaryDirectory(prefix="cs", dir="/tmp") as files:
+                context.load_cert_chain(*identity.write(files, "me"))
         raw = socket.create_connection(("127.0.0.1", port), timeout, (source, 0) if source else None)
         raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:

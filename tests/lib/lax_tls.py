@@ -162,22 +162,23 @@ class Client:
 
 
 @contextlib.contextmanager
-def server(answer):
-    """A server on a port of its own that asks nobody for a certificate and answers everything with these bytes."""
+def server(handle):
+    """A server on a port of its own that asks nobody for a certificate; `handle` has each connection. Gives the port
+    and the CA of its certificate."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.set_ciphers("ALL:@SECLEVEL=0")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # of TLS 1.0
         context.minimum_version = ssl.TLSVersion.TLSv1
     with tempfile.TemporaryDirectory(prefix="cs", dir="/tmp") as directory:
-        identity = pki.Authority().issue("server", usage=(pki.SERVER,), hosts=("127.0.0.1",))
+        authority = pki.Authority()
+        identity = authority.issue("server", usage=(pki.SERVER,), hosts=("127.0.0.1",))
         context.load_cert_chain(*identity.write(Path(directory), "server"))
     listening = socket.create_server(("127.0.0.1", 0))
 
     def serve(raw):
         with contextlib.suppress(OSError), context.wrap_socket(raw, server_side=True) as tls:
-            while tls.recv(65536):
-                tls.sendall(answer)
+            handle(tls)
 
     def accept():
         with contextlib.suppress(OSError):
@@ -188,7 +189,7 @@ def server(answer):
 
     threading.Thread(target=accept, daemon=True).start()
     try:
-        yield listening.getsockname()[1]
+        yield listening.getsockname()[1], authority
     finally:
         listening.shutdown(socket.SHUT_RDWR)
         listening.close()
