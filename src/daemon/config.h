@@ -50,12 +50,14 @@
 	    "Connections open at the same time.")                                                  \
 	NUM(connections_per_ip, "connections-per-ip", CS_Y_INT, 1, 65536, 256,                     \
 	    "Of these, from one address.")                                                         \
-	NUM(handshake_timeout, "handshake-timeout", CS_Y_SECONDS, 1, 600, 10,                      \
+	NUM(handshake_timeout, "handshake-timeout", CS_Y_SECONDS, 1, 600, 8,                       \
 	    "A TLS handshake that takes longer is cut off.")                                       \
-	NUM(request_timeout, "request-timeout", CS_Y_SECONDS, 1, 600, 30,                          \
-	    "A request that takes longer to arrive is cut off.")                                   \
+	NUM(request_timeout, "request-timeout", CS_Y_SECONDS, 1, 600, 20,                          \
+	    "A request that takes longer to arrive is cut off; the first one of a connection, "    \
+	    "if it has not arrived this long after the handshake.")                                \
 	NUM(idle_timeout, "idle-timeout", CS_Y_SECONDS, 1, 3600, 30,                               \
-	    "A connection that has not sent a whole request line after this time is closed.")      \
+	    "A connection is closed when it has not sent the next whole request line after this "  \
+	    "time.")                                                                               \
 	NUM(body_max, "body-max", CS_Y_BYTES, CS_KIB, CS_BODY_MAX, CS_BODY_MAX,                    \
 	    "Largest request body.")                                                               \
 	NUM(long_polls_max, "long-polls-max", CS_Y_INT, 1, 10000, 1000,                            \

@@ -75,6 +75,7 @@ struct cs_conn {
 	bool met;           /* a client certificate was seen */
 	bool proven;        /* and that the client has its key */
 	bool refused;       /* the core knows why */
+	bool served;        /* a request has ended */
 	struct cs_chain chain;
 	struct cs_peer peer;
 	unsigned checked;         /* generation that the chain was checked under */

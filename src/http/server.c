@@ -69,7 +69,8 @@ static int on_message(gnutls_session_t session, unsigned type, unsigned when, un
 		c->met = message->size > EMPTY_CERTIFICATE_MAX;
 	if (type == GNUTLS_HANDSHAKE_FINISHED && c->met && !c->refused) {
 		c->proven = true;
-		end_in(c, c->http->config.idle_us);
+		/* of the whole first request: on_target grants no more */
+		end_in(c, c->http->config.request_us);
 	}
 	return 0;
 }
@@ -185,7 +186,8 @@ static void *on_target(void *arg, const char *target, struct MHD_Connection *mhd
 	/* in this order: either cs_http_stop counts this request and waits, or it is late */
 	atomic_fetch_add(&h->in_flight, 1);
 	c->late = atomic_load(&h->stopping);
-	end_in(c, h->config.request_us);
+	if (c->served)
+		end_in(c, h->config.request_us);
 	return c;
 }
 
@@ -304,6 +306,7 @@ static void on_completed(void *arg, struct MHD_Connection *mhd, void **context,
 	if (!c)
 		return;
 	cs_conn_reset(c);
+	c->served = true;
 	atomic_fetch_sub(&h->in_flight, 1);
 	end_in(c, h->config.idle_us);
 	*context = NULL;

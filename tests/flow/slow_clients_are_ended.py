@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Slow clients are ended whatever they trickle, bodies have a limit, and good clients do not notice.
 
-The fake daemon allows 1 s for a handshake, 1 s for a request and 2 s of silence; bodies of 65,536 bytes.
+The fake daemon allows 2 s for a handshake, 2 s for a request and 2 s of silence; bodies of 65,536 bytes.
 """
 
 import contextlib
@@ -13,7 +13,7 @@ import unittest
 import edge
 
 POST = b"POST /v1/requests HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
-LATEST = 6  # seconds by which every slow connection has been ended; 1 s would do on an idle machine
+LATEST = 6  # seconds by which every slow connection has been ended; 3 s would do on an idle machine
 
 
 def trickle(client, data, pause=0.2):
