@@ -103,7 +103,7 @@ void cs_pool_put(struct cs_pool *p, struct cs_job *job)
 	p->end = &job->next;
 	wake = p->asleep > p->woken;
 	p->woken += wake;
-	pthread_mutex_unlock(&p->lock);
-	if (wake)
+	if (wake) /* with the lock: after it, the job may have been the last one */
 		pthread_cond_signal(&p->something);
+	pthread_mutex_unlock(&p->lock);
 }

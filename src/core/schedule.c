@@ -192,9 +192,11 @@ static void take_turn(struct cs_job *job)
 		return;
 	}
 	t->begin = (struct cs_command){ .run = begin_run, .arg = t, .done = begin_done };
-	t->begin.rc = cs_writer_put(t->core, &t->begin, &t->begin.err);
-	if (t->begin.rc != CS_OK)
+	/* once it is put, it is the writer's, and may be gone */
+	if (cs_writer_put(t->core, &t->begin, &t->begin.err) != CS_OK) {
+		t->begin.rc = t->begin.err.rc;
 		begin_done(&t->begin);
+	}
 }
 
 void cs_core_schedule(struct cs_core *c, const char *id)

@@ -228,9 +228,11 @@ static void put_command(struct cs_attempt *a)
 	struct cs_command *cmd = &a->settling;
 
 	*cmd = (struct cs_command){ .run = settle_run, .arg = a, .done = settle_done };
-	cmd->rc = cs_writer_put(a->core, cmd, &cmd->err);
-	if (cmd->rc != CS_OK)
+	/* once it is put, it is the writer's, and may be gone */
+	if (cs_writer_put(a->core, cmd, &cmd->err) != CS_OK) {
+		cmd->rc = cmd->err.rc;
 		settle_done(cmd);
+	}
 }
 
 void cs_attempt_settle(struct cs_attempt *a)
