@@ -65,6 +65,7 @@ signer.selftest: failed size, keys size, ok bool, token name
 clock.jump: jump_us int
 disk.low: free_bytes size, watermark_bytes size
 disk.back: free_bytes size, watermark_bytes size
+log.damaged: message text, seq count
 request: artifacts +artifacts, build? build, comment_sha256? hash, created time, environment env, expires time, \
 id uuid, instance name, policy cited, quorum {line}, release? release, requester requester, type name, v one
 artifacts: digest digest, format name, key key, name name, size count

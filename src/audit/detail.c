@@ -261,3 +261,12 @@ void cs_detail_disk(struct cs_buf *out, int64_t free_bytes, int64_t watermark_by
 	cs_jw_int(&w, "watermark_bytes", watermark_bytes);
 	cs_jw_end_object(&w);
 }
+
+void cs_detail_damaged(struct cs_buf *out, const char *message, int64_t seq)
+{
+	struct cs_jw w = open_detail(out);
+
+	put_text(&w, "message", message, CS_REASON_MAX);
+	cs_jw_int(&w, "seq", seq);
+	cs_jw_end_object(&w);
+}

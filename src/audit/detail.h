@@ -76,6 +76,8 @@ void cs_detail_selftest(struct cs_buf *out, int64_t failed, int64_t keys, bool o
 void cs_detail_clock_jump(struct cs_buf *out, int64_t jump_us);
 /** {"free_bytes","watermark_bytes"}: disk.low, disk.back */
 void cs_detail_disk(struct cs_buf *out, int64_t free_bytes, int64_t watermark_bytes);
+/** {"message","seq"}: an event of the log was found changed; what is wrong with it */
+void cs_detail_damaged(struct cs_buf *out, const char *message, int64_t seq);
 
 /** The members of one detail; those that its kind does not have are zero. */
 struct cs_detail {
@@ -85,7 +87,7 @@ struct cs_detail {
 	const char *person, *token;
 	/* numbers */
 	int64_t pid, version, last_seq, principals, count, artifact, attempt, from, to;
-	int64_t failed, keys, jump_us, free_bytes, watermark_bytes;
+	int64_t failed, keys, jump_us, free_bytes, watermark_bytes, seq;
 	bool ok, reached_hsm;
 	enum cs_state state;
 	struct cs_sha256 digest, fingerprint, spki, tbs, raw, signature;

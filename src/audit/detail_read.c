@@ -128,6 +128,8 @@ static const struct member members[] = {
 	INT(CS_EV_DISK_LOW, "watermark_bytes", 0, CS_JCS_INT_MAX, watermark_bytes),
 	INT(CS_EV_DISK_BACK, "free_bytes", 0, CS_JCS_INT_MAX, free_bytes),
 	INT(CS_EV_DISK_BACK, "watermark_bytes", 0, CS_JCS_INT_MAX, watermark_bytes),
+	TEXT(CS_EV_LOG_DAMAGED, "message", CS_REASON_MAX, message),
+	INT(CS_EV_LOG_DAMAGED, "seq", 1, CS_JCS_INT_MAX, seq),
 };
 
 /* A member whose text is on its way from JSON to its type. */

@@ -41,7 +41,8 @@
 	X(CS_EV_SELFTEST, "signer.selftest")            \
 	X(CS_EV_CLOCK_JUMP, "clock.jump")               \
 	X(CS_EV_DISK_LOW, "disk.low")                   \
-	X(CS_EV_DISK_BACK, "disk.back")
+	X(CS_EV_DISK_BACK, "disk.back")                 \
+	X(CS_EV_LOG_DAMAGED, "log.damaged")
 
 #define CS_EVENT_ENUM(code, name) code,
 enum cs_event_kind { CS_EV_NONE, CS_EVENT_KINDS(CS_EVENT_ENUM) CS_EV__COUNT };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The two clocks, and nothing else.
+ * The three clocks, and nothing else.
  * Must not be called by the pure layers: they are given the time.
  * See clock.h for the contract.
  */
@@ -27,4 +27,9 @@ int64_t cs_clock_now(void)
 int64_t cs_clock_mono(void)
 {
 	return read_clock(CLOCK_BOOTTIME);
+}
+
+int64_t cs_clock_thread(void)
+{
+	return read_clock(CLOCK_THREAD_CPUTIME_ID);
 }

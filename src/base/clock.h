@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Time as int64_t microseconds since the epoch, UTC, and its one text form: RFC 3339 with six
- * decimals and 'Z'. Only cs_clock_now and cs_clock_mono look at a clock; the rest is pure
- * (timefmt.c).
+ * decimals and 'Z'. Only the cs_clock functions look at a clock; the rest is pure (timefmt.c).
  */
 #ifndef CS_BASE_CLOCK_H
 #define CS_BASE_CLOCK_H
@@ -13,8 +12,9 @@
 #define CS_TIME_TEXT 28 /* "2026-11-21T10:41:50.123456Z" with the NUL */
 #define CS_SECOND INT64_C(1000000)
 
-int64_t cs_clock_now(void);  /* wall clock, µs since 1970 */
-int64_t cs_clock_mono(void); /* monotonic, µs; counts suspend (CLOCK_BOOTTIME) */
+int64_t cs_clock_now(void);    /* wall clock, µs since 1970 */
+int64_t cs_clock_mono(void);   /* monotonic, µs; counts suspend (CLOCK_BOOTTIME) */
+int64_t cs_clock_thread(void); /* processor time of the calling thread, µs */
 
 /** Times before 1970 and after 9999 are written as the nearest time in between. */
 void cs_time_text(int64_t us, char out[static CS_TIME_TEXT]);

@@ -9,10 +9,10 @@
 #include <assert.h>
 #include <inttypes.h>
 
+/* Upper bounds, µs. */
 static const int64_t bounds[CS_HISTOGRAM_BUCKETS] = {
-#define BOUND(us) us,
-	CS_HISTOGRAM_BOUNDS(BOUND)
-#undef BOUND
+	100,   250,    500,    1000,   2500,    5000,    10000,   25000,
+	50000, 100000, 250000, 500000, 1000000, 2500000, 5000000, 10000000,
 };
 
 static const char *const type_names[] = {

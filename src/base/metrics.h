@@ -39,16 +39,7 @@ static inline unsigned long long cs_counter_get(const struct cs_counter *c)
 	return atomic_load_explicit(&c->n, memory_order_relaxed);
 }
 
-/** Upper bounds of the buckets of all histograms, which are of times, in µs. */
-#define CS_HISTOGRAM_BOUNDS(X)                                                                  \
-	X(100)                                                                                  \
-	X(250)                                                                                  \
-	X(500) X(1000) X(2500) X(5000) X(10000) X(25000) X(50000) X(100000) X(250000) X(500000) \
-		X(1000000) X(2500000) X(5000000) X(10000000)
-
-#define CS_HISTOGRAM_ONE(us) +1
-enum { CS_HISTOGRAM_BUCKETS = CS_HISTOGRAM_BOUNDS(CS_HISTOGRAM_ONE) };
-#undef CS_HISTOGRAM_ONE
+#define CS_HISTOGRAM_BUCKETS 16 /* from 0.1 ms to 10 s */
 
 /** Durations, sorted by length. Zeroed storage is a fresh one. */
 struct cs_histogram {

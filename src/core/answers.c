@@ -163,6 +163,8 @@ void cs_attempt_note_end(struct cs_exchange *x)
 	struct cs_attempt *a = f->attempt;
 	bool step;
 
+	if (f->signer >= 0)
+		cs_histogram_add(&a->core->counters.sign[f->signer], cs_clock_mono() - f->began);
 	pthread_mutex_lock(&a->lock);
 	for (size_t i = 0; i < a->k->doc.count; i++)
 		if (a->jobs[i].frame == f)

@@ -280,6 +280,8 @@ void cs_attempt_start(struct cs_attempt *a, cs_attempt_end_fn *ended, void *arg)
 		struct cs_exchange *x = &frames[i].x;
 		const int signer = cs_core_signer_index(c, frames[i].token);
 
+		frames[i].signer = signer;
+		frames[i].began = cs_clock_mono();
 		if (signer >= 0) {
 			cs_signer_put(c->signers[signer], x);
 			continue;

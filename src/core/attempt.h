@@ -46,6 +46,8 @@ struct cs_attempt_frame {
 	struct cs_exchange x; /* first */
 	struct cs_attempt *attempt;
 	const char *token; /* borrowed from the case's policy */
+	int signer;        /* index, or −1 */
+	int64_t began;     /* cs_clock_mono */
 	struct cs_buf bytes;
 };
 

@@ -50,6 +50,7 @@ static struct cs_core *core_new(const struct cs_core_config *config,
 	cs_waits_init(&c->waits);
 	c->database = strdup(config->database);
 	c->version = strdup(config->version);
+	c->started = cs_clock_now();
 	c->disk_watermark = config->disk_watermark;
 	expect_many(files->policy);
 	c->policy = cs_policy_ref(files->policy);
@@ -103,7 +104,8 @@ static enum cs_rc core_start(struct cs_core *c, const struct cs_core_config *con
 	if ((rc = cs_writer_new(c, c->store, &c->writer, e)) != CS_OK ||
 	    (rc = start_pool(c, e)) != CS_OK || (rc = cs_timer_start(c, e)) != CS_OK)
 		return rc;
-	return cs_watcher_start(c, e);
+	rc = cs_watcher_start(c, e);
+	return rc == CS_OK ? cs_logcheck_start(c, &config->log_check, e) : rc;
 }
 
 /** What is under way ends first: its exchanges have deadlines, and its commits the timer. */
@@ -112,6 +114,7 @@ static void stop_threads(struct cs_core *c)
 	while (atomic_load(&c->ongoing) > 0)
 		nanosleep(&(struct timespec){ .tv_nsec = 2000000 }, NULL);
 	atomic_store(&c->stopping, true);
+	cs_logcheck_stop(c);
 	cs_watcher_stop(c);
 	cs_timer_stop(c);
 	cs_pool_free(c->pool);

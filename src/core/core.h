@@ -8,6 +8,7 @@
 #ifndef CS_CORE_CORE_H
 #define CS_CORE_CORE_H
 
+#include "base/metrics.h"
 #include "base/pool.h"
 #include "base/yaml.h"
 #include "model/access.h"
@@ -21,12 +22,20 @@
 
 struct cs_core;
 
+/** The continuous check of the log: how often, and how much of the machine. */
+struct cs_logcheck_config {
+	int64_t period_us; /* all of the log is read once in it, if the share allows; 0 = no check
+			    */
+	int64_t share;     /* percent of one processor that it may take, 1..100 */
+};
+
 struct cs_core_config {
 	const char *database;       /* path; created when absent */
 	const char *version;        /* of this program */
 	size_t readers;             /* worker threads that will call in at the same time */
 	int64_t disk_watermark;     /* bytes free below which new requests are refused */
 	size_t waits_per_principal; /* of its callers that may be in cs_core_wait */
+	struct cs_logcheck_config log_check;
 	size_t signer_count;
 	struct cs_signer_config signers[CS_TOKENS_MAX];
 };
@@ -181,6 +190,13 @@ enum cs_rc cs_core_health(struct cs_core *c, struct cs_answer *a, struct cs_err 
 enum cs_rc cs_core_ready(struct cs_core *c, struct cs_answer *a, struct cs_err *e) CS_MUST_CHECK;
 /** Another layer's part in readiness ("crl"): message "" = ok. `name` in static storage. */
 void cs_core_set_check(struct cs_core *c, const char *name, const char *message);
+
+/* --- metrics --- */
+
+/** Append what there is to know of the core, as Prometheus reads it (base/metrics.h). */
+enum cs_rc cs_core_metrics(struct cs_core *c, struct cs_buf *out, struct cs_err *e) CS_MUST_CHECK;
+/** Every metric of the above, also those without a sample now. Static storage. */
+const struct cs_metric *cs_core_metric_table(size_t *countp);
 
 /* --- refusals --- */
 

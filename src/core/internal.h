@@ -14,6 +14,8 @@
 #include "base/pool.h"
 #include "base/queue.h"
 #include "core/core.h"
+#include "core/logcheck.h"
+#include "core/metrics.h"
 #include "quorum/quorum.h"
 #include "store/store.h"
 
@@ -34,7 +36,8 @@ typedef enum cs_rc cs_command_fn(struct cs_core *c, struct cs_store *s, void *ar
 struct cs_command {
 	cs_command_fn *run;
 	void *arg;
-	bool alone; /* a batch of its own */
+	bool alone;     /* a batch of its own */
+	int64_t queued; /* cs_clock_mono */
 	/** On the writer's thread, after the commit; may be NULL. */
 	void (*committed)(struct cs_core *c, void *arg);
 	/** The same, last, whatever became of it; must only take note. */
@@ -55,6 +58,8 @@ enum cs_rc cs_writer_do(struct cs_core *c, const struct cs_command *what,
 			struct cs_err *e) CS_MUST_CHECK;
 enum cs_rc cs_writer_run(struct cs_core *c, cs_command_fn *run, void *arg,
 			 struct cs_err *e) CS_MUST_CHECK;
+/** Commands that wait for the next batch. */
+size_t cs_writer_waiting(struct cs_core *c);
 
 /* --- readers.c --- */
 
@@ -91,6 +96,16 @@ void cs_waits_notify_all(struct cs_core *c);
  * timer's thread. */
 void cs_waits_tick(struct cs_core *c, int64_t now_mono);
 void cs_waits_close(struct cs_core *c);
+
+/** How many wait. */
+size_t cs_waits_count(struct cs_core *c);
+
+/* --- ready.c --- */
+
+/** Told of a check; message "" = met. With c->lock held: no calls into the core. */
+typedef void cs_check_fn(void *arg, const char *name, const char *message);
+/** Tell fn, which may be NULL, of every check. @return all are met */
+bool cs_core_each_check(struct cs_core *c, cs_check_fn *fn, void *arg);
 
 /* --- admission.c, refusals.c --- */
 
@@ -169,7 +184,7 @@ struct cs_core_check {
 struct cs_signer_seen {
 	bool known, ok;
 	bool away; /* it does not answer, or has another policy: a frame would be in vain */
-	int64_t selftest_time;
+	int64_t selftest_time, selftest_failed; /* when the last one was, and keys that failed it */
 	char message[CS_REASON_MAX + 1];
 };
 
@@ -182,6 +197,10 @@ struct cs_core {
 
 	struct cs_event_clock clock; /* the writer's thread only */
 	int64_t changed;             /* the same; becomes `revision` with the commit */
+	struct cs_tally tally;       /* the same; counted with the commit */
+	struct cs_core_counters counters;
+	int64_t started; /* cs_clock_now */
+	struct cs_logcheck logcheck;
 	struct cs_store *store; /* the writing connection; the writer's thread only, once it runs */
 	struct cs_writer *writer;
 	struct cs_readers readers;

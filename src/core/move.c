@@ -21,7 +21,10 @@ enum cs_rc cs_core_note(struct cs_core *c, struct cs_store *s, enum cs_event_kin
 	memcpy(ev.actor, actor, strlen(actor) + 1);
 	memcpy(ev.request, request, strlen(request) + 1);
 	ev.detail = cs_buf_bytes(detail);
-	return cs_store_append(s, &ev, NULL, e);
+	rc = cs_store_append(s, &ev, NULL, e);
+	if (rc == CS_OK)
+		c->tally.kinds[kind]++;
+	return rc;
 }
 
 /** A reason is kept as far as its column goes, whole characters only. */

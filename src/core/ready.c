@@ -34,57 +34,74 @@ void cs_core_set_check(struct cs_core *c, const char *name, const char *message)
 	pthread_mutex_unlock(&c->lock);
 }
 
-static void write_check(struct cs_jw *w, const char *name, const char *message, bool *readyp)
+/** Who is told of the checks, and whether all are met so far. */
+struct audience {
+	cs_check_fn *fn;
+	void *arg;
+	bool met;
+};
+
+static void tell(struct audience *x, const char *name, const char *message)
 {
+	if (x->fn)
+		x->fn(x->arg, name, message);
+	if (message[0])
+		x->met = false;
+}
+
+static void tell_signers(struct cs_core *c, struct audience *x)
+{
+	for (size_t i = 0; i < c->signer_count; i++) {
+		const struct cs_signer_seen *seen = &c->seen[i];
+		struct cs_buf text;
+
+		cs_buf_init(&text, CS_NAME_MAX + 16);
+		cs_buf_addf(&text, "signer:%s", c->signer_names[i]);
+		tell(x, cs_buf_str(&text),
+		     !seen->known ? "not asked yet"
+		     : seen->ok   ? ""
+				  : seen->message);
+		cs_buf_done(&text);
+	}
+}
+
+bool cs_core_each_check(struct cs_core *c, cs_check_fn *fn, void *arg)
+{
+	struct audience x = { fn, arg, true };
+
+	tell(&x, "log", atomic_load(&c->log_broken) ? "the log cannot be written" : "");
+	tell(&x, "disk", atomic_load(&c->disk_low) ? "less space than disk-watermark is free" : "");
+	if (atomic_load(&c->draining))
+		tell(&x, "stopping", "the server is stopping");
+	pthread_mutex_lock(&c->lock);
+	tell_signers(c, &x);
+	for (size_t i = 0; i < c->check_count; i++)
+		tell(&x, c->checks[i].name, c->checks[i].message);
+	pthread_mutex_unlock(&c->lock);
+	return x.met;
+}
+
+static void write_check(void *arg, const char *name, const char *message)
+{
+	struct cs_jw *w = arg;
+
 	cs_jw_object(w, NULL);
 	cs_jw_str(w, "message", message);
 	cs_jw_str(w, "name", name);
 	cs_jw_bool(w, "ok", message[0] == '\0');
 	cs_jw_end_object(w);
-	if (message[0])
-		*readyp = false;
-}
-
-static void write_signers(struct cs_core *c, struct cs_jw *w, bool *readyp)
-{
-	char name[CS_NAME_MAX + 16];
-
-	for (size_t i = 0; i < c->signer_count; i++) {
-		const struct cs_signer_seen *seen = &c->seen[i];
-		struct cs_buf text;
-
-		cs_buf_init(&text, sizeof(name));
-		cs_buf_addf(&text, "signer:%s", c->signer_names[i]);
-		write_check(w, cs_buf_str(&text),
-			    !seen->known ? "not asked yet"
-			    : seen->ok   ? ""
-					 : seen->message,
-			    readyp);
-		cs_buf_done(&text);
-	}
 }
 
 enum cs_rc cs_core_ready(struct cs_core *c, struct cs_answer *a, struct cs_err *e)
 {
-	bool ready = true;
 	struct cs_jw w;
+	bool ready;
 	enum cs_rc rc;
 
 	cs_jw_init(&w, &a->body);
 	cs_jw_object(&w, NULL);
 	cs_jw_array(&w, "checks");
-	write_check(&w, "log", atomic_load(&c->log_broken) ? "the log cannot be written" : "",
-		    &ready);
-	write_check(&w, "disk",
-		    atomic_load(&c->disk_low) ? "less space than disk-watermark is free" : "",
-		    &ready);
-	if (atomic_load(&c->draining))
-		write_check(&w, "stopping", "the server is stopping", &ready);
-	pthread_mutex_lock(&c->lock);
-	write_signers(c, &w, &ready);
-	for (size_t i = 0; i < c->check_count; i++)
-		write_check(&w, c->checks[i].name, c->checks[i].message, &ready);
-	pthread_mutex_unlock(&c->lock);
+	ready = cs_core_each_check(c, write_check, &w);
 	cs_jw_end_array(&w);
 	cs_jw_bool(&w, "ready", ready);
 	cs_jw_end_object(&w);

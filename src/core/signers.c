@@ -24,6 +24,7 @@ static void record_signer(struct cs_core *c, size_t i, bool ok, const char *mess
 {
 	struct cs_buf detail;
 
+	cs_counter_add(ok ? &c->counters.back[i] : &c->counters.lost[i], 1);
 	cs_log(ok ? CS_LOG_INFO : CS_LOG_ERROR, ok ? "signer-back" : "signer-lost", "token %s: %s",
 	       c->signer_names[i], ok ? "ready" : message);
 	cs_buf_init(&detail, 4096);
@@ -80,8 +81,11 @@ static void look(struct cs_core *c, size_t i)
 	now.ok = e.rc == CS_OK;
 	/* each child has a time of its own: only a later one is news */
 	now.selftest_time = c->seen[i].selftest_time;
-	if (rc == CS_OK && health.selftest_time > now.selftest_time)
+	now.selftest_failed = c->seen[i].selftest_failed;
+	if (rc == CS_OK && health.selftest_time > now.selftest_time) {
 		now.selftest_time = health.selftest_time;
+		now.selftest_failed = health.failed;
+	}
 	if (!now.ok)
 		(void)snprintf(now.message, sizeof(now.message), "%.*s", CS_REASON_MAX, e.msg);
 

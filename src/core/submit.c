@@ -198,6 +198,7 @@ static enum cs_rc show(struct submit *x, struct cs_err *e)
 	}
 	if (x->verdict.judgement == CS_JUDGE_DENY) {
 		a->rule = x->verdict.rule;
+		cs_count_denial(&x->core->counters, x->verdict.rule);
 		return CS_FAIL(e, x->verdict.rc, "%s", x->verdict.reason);
 	}
 	if (x->k->row.state == CS_ST_SIGNED)

@@ -155,3 +155,13 @@ enum cs_rc cs_core_wait(struct cs_core *c, const struct cs_caller *who, const ch
 		cs_waits_notify(c, id ? id : "");
 	return CS_OK;
 }
+
+size_t cs_waits_count(struct cs_core *c)
+{
+	size_t count;
+
+	pthread_mutex_lock(&c->waits.lock);
+	count = c->waits.count;
+	pthread_mutex_unlock(&c->waits.lock);
+	return count;
+}

@@ -32,6 +32,7 @@ struct cs_writer {
 /** Run one command in its savepoint. Anything but CS_OK means that the whole batch is lost. */
 static enum cs_rc run_undoable(struct cs_writer *w, struct cs_command *cmd, struct cs_err *e)
 {
+	const struct cs_tally tally = w->core->tally;
 	enum cs_rc rc = cs_store_savepoint(w->store, e);
 
 	if (rc != CS_OK)
@@ -39,6 +40,7 @@ static enum cs_rc run_undoable(struct cs_writer *w, struct cs_command *cmd, stru
 	cmd->rc = cmd->run(w->core, w->store, cmd->arg, &cmd->err);
 	if (cmd->rc == CS_OK)
 		return cs_store_release(w->store, e);
+	w->core->tally = tally;
 	rc = cs_store_revert(w->store, e);
 	if (rc != CS_OK && (cmd->rc == CS_E_NO_SPACE || cmd->rc == CS_E_NOMEM)) {
 		*e = cmd->err; /* SQLite undid the whole batch by itself, and nothing worse */
@@ -59,10 +61,31 @@ static enum cs_rc run_plain(struct cs_writer *w, struct cs_command *cmd, struct 
 	return CS_FAIL(e, CS_E_CONFLICT, "%s", cmd->err.msg);
 }
 
+/** How long commands waited until their batch began. */
+static void count_waits(struct cs_core_counters *counters, void *const *batch, size_t count)
+{
+	const int64_t now = cs_clock_mono();
+
+	cs_counter_add(&counters->commands, count);
+	for (size_t i = 0; i < count; i++)
+		cs_histogram_add(&counters->writer_wait,
+				 now - ((const struct cs_command *)batch[i])->queued);
+}
+
+static enum cs_rc commit(struct cs_writer *w, struct cs_err *e)
+{
+	const int64_t start = cs_clock_mono();
+	const enum cs_rc rc = cs_store_commit(w->store, e);
+
+	cs_histogram_add(&w->core->counters.commit, cs_clock_mono() - start);
+	return rc;
+}
+
 static enum cs_rc try_batch(struct cs_writer *w, void *const *batch, size_t count, bool undoable,
 			    struct cs_err *e)
 {
 	const struct cs_event_clock clock = w->core->clock;
+	const struct cs_tally tally = w->core->tally;
 	const int64_t changed = w->core->changed;
 	enum cs_rc rc = cs_store_begin(w->store, e);
 
@@ -79,16 +102,18 @@ static enum cs_rc try_batch(struct cs_writer *w, void *const *batch, size_t coun
 			w->core->changed = before;
 	}
 	if (rc == CS_OK)
-		rc = cs_store_commit(w->store, e);
+		rc = commit(w, e);
 	else
 		cs_store_rollback(w->store);
 	if (rc == CS_OK) {
 		/* not before: who saw the number must find the change */
 		atomic_store(&w->core->revision, w->core->changed);
+		cs_tally_commit(&w->core->tally, &w->core->counters);
 	} else {
 		/* with the events that were not written */
 		w->core->clock = clock;
 		w->core->changed = changed;
+		w->core->tally = tally;
 	}
 	return rc;
 }
@@ -97,7 +122,10 @@ static enum cs_rc try_batch(struct cs_writer *w, void *const *batch, size_t coun
  * write: such a batch is undone and run again with them. */
 static enum cs_rc run_batch(struct cs_writer *w, void *const *batch, size_t count, struct cs_err *e)
 {
-	enum cs_rc rc = try_batch(w, batch, count, false, e);
+	enum cs_rc rc;
+
+	count_waits(&w->core->counters, batch, count);
+	rc = try_batch(w, batch, count, false, e);
 
 	return rc == CS_E_CONFLICT ? try_batch(w, batch, count, true, e) : rc;
 }
@@ -210,6 +238,11 @@ out:
 	return rc;
 }
 
+size_t cs_writer_waiting(struct cs_core *c)
+{
+	return cs_queue_len(c->writer->queue);
+}
+
 void cs_writer_free(struct cs_writer *w)
 {
 	if (!w)
@@ -223,6 +256,7 @@ void cs_writer_free(struct cs_writer *w)
 enum cs_rc cs_writer_put(struct cs_core *c, struct cs_command *cmd, struct cs_err *e)
 {
 	assert(cmd->run && cmd->done);
+	cmd->queued = cs_clock_mono();
 	if (cs_queue_put(c->writer->queue, cmd) == CS_OK)
 		return CS_OK;
 	return CS_FAIL(e, CS_E_BUSY, "the server has more to write than it can; try again later");

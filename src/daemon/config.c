@@ -137,6 +137,11 @@ static void check_values(const struct cs_yaml *root, const struct config_yaml *y
 		cs_problem_add(p, node->line, node->column,
 			       "listen: needs host:port, or [address]:port for IPv6; port is 0 to "
 			       "65535");
+	node = at(root, "metrics-listen");
+	if (y->metrics_listen && !is_address(y->metrics_listen))
+		cs_problem_add(p, node->line, node->column,
+			       "metrics-listen: needs 127.0.0.1:port or [::1]:port; port is 0 to "
+			       "65535");
 	node = at(root, "tls-key");
 	if (y->tls_key && strncmp(y->tls_key, "pkcs11:", strlen("pkcs11:")) == 0)
 		cs_problem_add(p, node->line, node->column,

@@ -74,6 +74,16 @@
 	NUM(signer_timeout, "signer-timeout", CS_Y_SECONDS, 1, 30, 4,                              \
 	    "A signer that takes longer to answer counts as lost; a POST that waits for it is "    \
 	    "answered with 202 then.")                                                             \
+	STR(metrics_listen, "metrics-listen", CS_Y_TEXT, false, NULL,                              \
+	    "Address and port of this machine at which GET /metrics answers Prometheus, without "  \
+	    "TLS: 127.0.0.1:port or [::1]:port. Without it there are no metrics.")                 \
+	NUM(log_check_period, "log-check-period", CS_Y_SECONDS, 1, 86400, 50,                      \
+	    "The daemon reads its log again and again and raises an alarm when an event is not "   \
+	    "what was written. All of it is read within this time, as far as log-check-share "     \
+	    "allows.")                                                                             \
+	NUM(log_check_share, "log-check-share", CS_Y_INT, 1, 100, 5,                               \
+	    "Percent of one processor that this may take. Of a log that is too large for it, the " \
+	    "newest part is read within log-check-period and the rest as time allows.")            \
 	CHOICE(log_level, "log-level", cs_config_log_levels, CS_LOG_INFO,                          \
 	       "Least important line that is written to standard error.")
 

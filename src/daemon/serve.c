@@ -111,6 +111,8 @@ static enum cs_rc open_core(struct daemon *d, struct cs_err *e)
 		.readers = (size_t)config->workers,
 		.disk_watermark = config->disk_watermark,
 		.waits_per_principal = (size_t)config->long_polls_per_principal,
+		.log_check = { .period_us = config->log_check_period * CS_SECOND,
+			       .share = config->log_check_share },
 		.signer_count = config->signer_count,
 	};
 	const struct cs_core_policy files = {
@@ -139,6 +141,7 @@ static enum cs_rc start_http(struct daemon *d, struct cs_err *e)
 	const struct cs_config *config = d->files.config;
 	const struct cs_http_config http = {
 		.listen = config->listen,
+		.metrics_listen = config->metrics_listen,
 		.certificate = config->tls_certificate,
 		.key = config->tls_key,
 		.client_ca = config->client_ca,
@@ -318,6 +321,9 @@ static void run(struct daemon *d)
 
 	cs_log(CS_LOG_INFO, "listening", "%s, port %u", d->files.config->listen,
 	       cs_http_port(d->http));
+	if (cs_http_metrics_port(d->http) > 0)
+		cs_log(CS_LOG_INFO, "metrics", "%s, port %u", d->files.config->metrics_listen,
+		       cs_http_metrics_port(d->http));
 	cs_notify("READY=1");
 	for (;;) {
 		int got = wait_for_signal(d, period_us);

@@ -85,6 +85,7 @@ void cs_conn_refused(struct cs_conn *c, const char *reason)
 	c->refused = true;
 	cs_core_auth_refused(c->http->core, c->source, reason);
 	cs_sources_failed(c->http->sources, c->source_key, cs_clock_mono());
+	cs_counter_add(&c->http->counters.refused[cs_tls_reason_index(reason)], 1);
 }
 
 /* The chain again, under the credentials in force. */
@@ -143,5 +144,6 @@ enum cs_rc cs_conn_authenticate(struct cs_conn *c, struct cs_err *e)
 		return rc;
 	}
 	c->access = access;
+	cs_count_client(&h->counters, c->principal->name, c->peer.not_after);
 	return CS_OK;
 }

@@ -14,6 +14,7 @@
 #include "base/queue.h"
 #include "http/guard.h"
 #include "http/http.h"
+#include "http/metrics.h"
 #include "http/problem.h"
 #include "http/route.h"
 #include "http/sources.h"
@@ -33,6 +34,8 @@ struct cs_http {
 	struct cs_http_config config; /* strings owned */
 	struct MHD_Daemon *daemon;
 	unsigned port;
+	struct cs_metrics_listener *metrics; /* NULL without */
+	struct cs_http_counters counters;
 	/* of connections with something to do; never full. Reads have threads of their own, so that
 	 * nobody who reads keeps others from signing */
 	struct cs_queue *writes, *reads;
@@ -84,6 +87,7 @@ struct cs_conn {
 
 	/* the request */
 	enum cs_step step;
+	int64_t queued;              /* cs_clock_mono: when it was given to the workers */
 	char target[CS_URI_MAX + 2]; /* one more than allowed, so that too long shows */
 	struct cs_uri uri;
 	const struct cs_route *route;
@@ -113,7 +117,8 @@ void cs_conn_name_source(const struct sockaddr *address, char out[static 48]);
 /** NULL without memory. The caller links it into http->conns. */
 struct cs_conn *cs_conn_new(struct cs_http *h, struct MHD_Connection *mhd);
 void cs_conn_free(struct cs_conn *c);
-/** The client is not let in: tell the core, and let its address wait if that happens often. */
+/** The client is not let in, for one of cs_tls_reason: count it, tell the core, and let its address
+ * wait if that happens often. */
 void cs_conn_refused(struct cs_conn *c, const char *reason);
 /** Forget the request that ended; the body's storage stays. */
 void cs_conn_reset(struct cs_conn *c);

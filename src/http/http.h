@@ -11,13 +11,14 @@
 struct cs_http;
 
 struct cs_http_config {
-	const char *listen;      /* "host:port" or "[v6]:port"; port 0 = any free one */
-	const char *certificate; /* PEM chain */
-	const char *key;         /* PEM; never a pkcs11: URI */
-	const char *client_ca;   /* PEM */
-	const char *client_crl;  /* PEM, or NULL */
-	int64_t threads;         /* event loops */
-	int64_t workers;         /* threads that run core/ */
+	const char *listen;         /* "host:port" or "[v6]:port"; port 0 = any free one */
+	const char *metrics_listen; /* the same, of this machine; NULL = no /metrics */
+	const char *certificate;    /* PEM chain */
+	const char *key;            /* PEM; never a pkcs11: URI */
+	const char *client_ca;      /* PEM */
+	const char *client_crl;     /* PEM, or NULL */
+	int64_t threads;            /* event loops */
+	int64_t workers;            /* threads that run core/ */
 	int64_t connections_max, connections_per_ip;
 	int64_t body_max; /* bytes */
 	int64_t handshake_us, request_us, idle_us;
@@ -29,6 +30,8 @@ enum cs_rc cs_http_start(const struct cs_http_config *config, struct cs_core *co
 			 struct cs_http **hp, struct cs_err *e) CS_MUST_CHECK;
 /** Port bound, for "listen …:0". */
 unsigned cs_http_port(const struct cs_http *h);
+/** Port of /metrics; 0 when there is none. */
+unsigned cs_http_metrics_port(const struct cs_http *h);
 /** First half of a reload: read and check certificate, key, CA and CRL again, and keep them aside.
  */
 enum cs_rc cs_http_prepare(struct cs_http *h, struct cs_err *e) CS_MUST_CHECK;
@@ -41,6 +44,9 @@ void cs_http_stop(struct cs_http *h, int64_t deadline);
 
 /** Read and check the TLS files of a configuration, and nothing else of it. CS_E_CONFIG. */
 enum cs_rc cs_http_check(const struct cs_http_config *config, struct cs_err *e) CS_MUST_CHECK;
+
+/** Every metric of http/. Static storage. */
+const struct cs_metric *cs_http_metric_table(size_t *countp);
 
 /** OpenAPI 3.1 as JSON text, from the route table. */
 void cs_http_openapi(struct cs_buf *out);

@@ -29,7 +29,30 @@ static const struct {
 	{ "crl-stale", GNUTLS_A_CERTIFICATE_UNKNOWN },
 	{ "crl-missing", GNUTLS_A_CERTIFICATE_UNKNOWN },
 	{ "invalid", GNUTLS_A_BAD_CERTIFICATE },
+	/* these show after the handshake */
+	{ "no-certificate", GNUTLS_A_CERTIFICATE_REQUIRED },
+	{ "key-not-proven", GNUTLS_A_BAD_CERTIFICATE },
+	{ "nobody", GNUTLS_A_ACCESS_DENIED },
+	/* and this before it */
+	{ "too-many-failures", GNUTLS_A_ACCESS_DENIED },
 };
+
+_Static_assert(CS_COUNT(refusals) <= CS_TLS_REASONS_MAX, "every reason is counted");
+
+const char *cs_tls_reason(size_t index)
+{
+	return index < CS_COUNT(refusals) ? refusals[index].reason : NULL;
+}
+
+size_t cs_tls_reason_index(const char *reason)
+{
+	size_t i = 0;
+
+	while (i < CS_COUNT(refusals) && strcmp(refusals[i].reason, reason) != 0)
+		i++;
+	assert(i < CS_COUNT(refusals));
+	return i;
+}
 
 gnutls_alert_description_t cs_tls_alert(const char *reason)
 {
@@ -197,7 +220,7 @@ static bool is_for_clients(gnutls_x509_crt_t crt)
 }
 
 static enum cs_rc check_dates(const struct path *p, int64_t now, int64_t *untilp,
-			      const char **reasonp, struct cs_err *e)
+			      int64_t *own_untilp, const char **reasonp, struct cs_err *e)
 {
 	for (unsigned i = 0; i < p->count; i++) {
 		int64_t from = (int64_t)gnutls_x509_crt_get_activation_time(p->certs[i]);
@@ -208,6 +231,8 @@ static enum cs_rc check_dates(const struct path *p, int64_t now, int64_t *untilp
 		if (to < 0 || now / CS_SECOND >= to)
 			return refuse(reasonp, "expired", e, "expired");
 		/* "for ever" (RFC 5280 §4.1.2.5) is beyond what µs can hold */
+		if (i == 0)
+			*own_untilp = to < INT64_MAX / CS_SECOND ? to * CS_SECOND : INT64_MAX;
 		if (to < *untilp / CS_SECOND)
 			*untilp = to * CS_SECOND;
 	}
@@ -362,7 +387,7 @@ enum cs_rc cs_tls_check(const struct cs_tls *t, const struct cs_chain *chain, in
 	if (rc == CS_OK)
 		rc = build_path(t, &p, reasonp, e);
 	if (rc == CS_OK)
-		rc = check_dates(&p, now, &peer->valid_until, reasonp, e);
+		rc = check_dates(&p, now, &peer->valid_until, &peer->not_after, reasonp, e);
 	if (rc == CS_OK)
 		rc = check_revocation(t, &p, now, reasonp, e);
 	if (rc == CS_OK)

@@ -113,6 +113,7 @@ void cs_reply_problem(struct cs_conn *c, unsigned code, const char *detail,
 	struct cs_buf body;
 	struct MHD_Response *r;
 
+	cs_counter_add(&c->http->counters.problems[code], 1);
 	if (row->incident)
 		log_incident(code, row, detail);
 	if (retry == 0 && (row->status == MHD_HTTP_SERVICE_UNAVAILABLE ||

@@ -195,6 +195,7 @@ static enum MHD_Result send_response(struct cs_conn *c)
 {
 	if (!c->response)
 		return MHD_NO;
+	cs_count_request(&c->http->counters, c->route, c->status);
 	end_in(c,
 	       c->http->config.request_us + (int64_t)(c->response_len / SEND_RATE_MIN) * CS_SECOND);
 	return MHD_queue_response(c->mhd, c->status, c->response);
@@ -267,6 +268,7 @@ static enum MHD_Result on_complete(struct cs_conn *c)
 	c->step = CS_STEP_WORK;
 	/* the core has deadlines of its own; the reaper comes back for the response */
 	atomic_store(&c->deadline, INT64_MAX);
+	c->queued = cs_clock_mono();
 	MHD_suspend_connection(c->mhd);
 	if (cs_http_begin(c))
 		return MHD_YES;
@@ -324,6 +326,7 @@ static enum MHD_Result on_accept(void *arg, const struct sockaddr *address, sock
 		return MHD_YES;
 	cs_conn_name_source(address, name);
 	cs_core_auth_refused(h->core, name, "too-many-failures");
+	cs_counter_add(&h->counters.refused[cs_tls_reason_index("too-many-failures")], 1);
 	return MHD_NO;
 }
 
@@ -345,8 +348,9 @@ static char *copy(const char *s)
 
 static void free_http(struct cs_http *h)
 {
-	const char *strings[] = { h->config.listen, h->config.certificate, h->config.key,
-				  h->config.client_ca, h->config.client_crl };
+	const char *strings[] = { h->config.listen,     h->config.certificate,
+				  h->config.key,        h->config.client_ca,
+				  h->config.client_crl, h->config.metrics_listen };
 
 	for (size_t i = 0; i < sizeof(strings) / sizeof(strings[0]); i++)
 		free((void *)(uintptr_t)strings[i]); /* const for readers, ours to free */
@@ -357,6 +361,7 @@ static void free_http(struct cs_http *h)
 	cs_sources_free(h->sources);
 	free(h->workers);
 	pthread_mutex_destroy(&h->lock);
+	pthread_mutex_destroy(&h->counters.lock);
 	pthread_cond_destroy(&h->wake);
 	free(h);
 }
@@ -382,13 +387,16 @@ static struct cs_http *new_http(const struct cs_http_config *config, struct cs_c
 	h->config.client_ca = copy(config->client_ca);
 	h->config.client_crl = copy(config->client_crl);
 	h->workers = calloc(all_workers(config), sizeof(*h->workers));
+	h->config.metrics_listen = copy(config->metrics_listen);
 	pthread_mutex_init(&h->lock, NULL);
+	pthread_mutex_init(&h->counters.lock, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&h->wake, &attr);
 	pthread_condattr_destroy(&attr);
 	if (h->workers && h->config.listen && h->config.certificate && h->config.key &&
-	    h->config.client_ca && (h->config.client_crl || !config->client_crl))
+	    h->config.client_ca && (h->config.client_crl || !config->client_crl) &&
+	    (h->config.metrics_listen || !config->metrics_listen))
 		return h;
 	free_http(h);
 	return NULL;
@@ -500,6 +508,7 @@ enum cs_rc cs_http_start(const struct cs_http_config *config, struct cs_core *co
 		rc = cs_tls_global_init(e);
 	if (rc != CS_OK)
 		return rc;
+	assert(count < CS_COUNTED_ROUTES_MAX);
 	h = new_http(config, core);
 	if (!h)
 		return CS_FAIL(e, CS_E_NOMEM, "HTTPS server");
@@ -515,9 +524,12 @@ enum cs_rc cs_http_start(const struct cs_http_config *config, struct cs_core *co
 	if (config->client_crl)
 		cs_core_set_check(core, CRL_CHECK, "");
 	rc = start_threads(h, e);
+	if (rc == CS_OK && config->metrics_listen)
+		rc = cs_metrics_listen(h, config->metrics_listen, &h->metrics, e);
 	if (rc == CS_OK)
 		rc = start_mhd(h, e);
 	if (rc != CS_OK) {
+		cs_metrics_stop(h->metrics);
 		end_threads(h);
 		goto out;
 	}
@@ -532,6 +544,11 @@ out:
 unsigned cs_http_port(const struct cs_http *h)
 {
 	return h->port;
+}
+
+unsigned cs_http_metrics_port(const struct cs_http *h)
+{
+	return h->metrics ? cs_metrics_port(h->metrics) : 0;
 }
 
 enum cs_rc cs_http_prepare(struct cs_http *h, struct cs_err *e)
@@ -570,6 +587,7 @@ void cs_http_stop(struct cs_http *h, int64_t deadline)
 		usleep(STOP_POLL_US);
 	}
 	MHD_stop_daemon(h->daemon);
+	cs_metrics_stop(h->metrics);
 	end_threads(h);
 	free_http(h);
 }

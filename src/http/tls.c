@@ -71,8 +71,13 @@ static enum cs_rc load_server(struct cs_tls *t, const struct cs_tls_files *files
 	if (rc != CS_OK)
 		goto out;
 	certificate_datum = datum_of(&certificate);
+	error = gnutls_x509_crt_init(&t->certificate);
+	if (error == 0)
+		error = gnutls_x509_crt_import(t->certificate, &certificate_datum,
+					       GNUTLS_X509_FMT_PEM);
 	key_datum = datum_of(&key);
-	error = gnutls_certificate_allocate_credentials(&t->server);
+	if (error == 0)
+		error = gnutls_certificate_allocate_credentials(&t->server);
 	if (error == 0)
 		error = gnutls_certificate_set_x509_key_mem2(
 			t->server, &certificate_datum, &key_datum, GNUTLS_X509_FMT_PEM, NULL, 0);
@@ -259,6 +264,8 @@ void cs_tls_unref(struct cs_tls *t)
 	for (unsigned i = 0; i < t->crl_count; i++)
 		gnutls_x509_crl_deinit(t->crls[i]);
 	gnutls_free(t->crls);
+	if (t->certificate)
+		gnutls_x509_crt_deinit(t->certificate);
 	if (t->server)
 		gnutls_certificate_free_credentials(t->server);
 	free(t);
@@ -267,6 +274,26 @@ void cs_tls_unref(struct cs_tls *t)
 int64_t cs_tls_crl_until(const struct cs_tls *t)
 {
 	return t->crl_until;
+}
+
+static void tell_certificate(gnutls_x509_crt_t crt, const char *kind, cs_certificate_fn *fn,
+			     void *arg)
+{
+	const int64_t to = (int64_t)gnutls_x509_crt_get_expiration_time(crt);
+	gnutls_datum_t name = { NULL, 0 };
+
+	if (gnutls_x509_crt_get_dn3(crt, &name, 0) < 0)
+		return;
+	fn(arg, kind, (const char *)name.data,
+	   to >= 0 && to < INT64_MAX / CS_SECOND ? to * CS_SECOND : INT64_MAX);
+	gnutls_free(name.data);
+}
+
+void cs_tls_each_certificate(const struct cs_tls *t, cs_certificate_fn *fn, void *arg)
+{
+	tell_certificate(t->certificate, "server", fn, arg);
+	for (unsigned i = 0; i < t->anchor_count; i++)
+		tell_certificate(t->anchors[i], "client-ca", fn, arg);
 }
 
 enum cs_rc cs_tls_attach(struct cs_tls *t, gnutls_session_t session, struct cs_err *e)

@@ -14,6 +14,7 @@
 
 #define CS_CHAIN_MAX 5                 /* certificates a client may send */
 #define CS_CERTIFICATE_MAX (16 * 1024) /* bytes of each; they stay as long as the connection */
+#define CS_TLS_REASONS_MAX 20
 
 #define CS_TLS_PRIORITY                                                                       \
 	"NONE:+VERS-TLS1.3:+VERS-TLS1.2:+AES-128-GCM:+AES-256-GCM:+CHACHA20-POLY1305:"        \
@@ -49,6 +50,9 @@ struct cs_tls *cs_tls_ref(struct cs_tls *t);
 void cs_tls_unref(struct cs_tls *t);
 /** When the first of its CRLs is outdated, µs; INT64_MAX without a CRL. */
 int64_t cs_tls_crl_until(const struct cs_tls *t);
+/** Told of a certificate: kind "server" or "client-ca", its subject, when it expires (µs). */
+typedef void cs_certificate_fn(void *arg, const char *kind, const char *name, int64_t not_after);
+void cs_tls_each_certificate(const struct cs_tls *t, cs_certificate_fn *fn, void *arg);
 
 /** Give a new server session these credentials and demand a client certificate. The caller keeps a
  * reference for as long as the session lives. */
@@ -69,6 +73,7 @@ void cs_chain_done(struct cs_chain *chain);
 /** What was learnt about a client. */
 struct cs_peer {
 	struct cs_peer_cert cert;
+	int64_t not_after;   /* µs: when its own certificate expires */
 	int64_t valid_until; /* µs: the first certificate of its path that expires, or CRL */
 };
 
@@ -82,6 +87,11 @@ struct cs_peer {
  */
 enum cs_rc cs_tls_check(const struct cs_tls *t, const struct cs_chain *chain, int64_t now,
 			struct cs_peer *peer, const char **reasonp, struct cs_err *e) CS_MUST_CHECK;
+
+/** Every reason why a client is refused, by number from 0; NULL behind the last. Static storage. */
+const char *cs_tls_reason(size_t index);
+/** Its number. @param reason  of cs_tls_check, or "no-certificate", "nobody" */
+size_t cs_tls_reason_index(const char *reason);
 
 /** The TLS alert for a reason of cs_tls_check. */
 gnutls_alert_description_t cs_tls_alert(const char *reason);

@@ -17,6 +17,7 @@ struct cs_tls {
 	gnutls_x509_crt_t *anchors; /* owned */
 	gnutls_x509_crl_t *crls;    /* owned */
 	int64_t crl_until;
+	gnutls_x509_crt_t certificate; /* ours; owned */
 };
 
 /** Why a key or signature algorithm of a certificate is too weak, or NULL. Static storage. */

@@ -24,6 +24,7 @@ static void wake(void *arg)
 
 	atomic_fetch_sub(&h->long_polls, 1);
 	c->woken = true;
+	c->queued = cs_clock_mono();
 	/* the queue has room for every connection and is closed after the last one */
 	if (cs_queue_put(queue_of(c), c) != CS_OK)
 		cs_log(CS_LOG_ERROR, "internal", "a woken request found no place in the queue");
@@ -114,6 +115,7 @@ static void answered(struct cs_call *call, enum cs_rc rc, const struct cs_err *e
 	else
 		cs_reply_problem(c, rc, e->msg, &c->answer, NULL);
 	cs_answer_done(&c->answer);
+	cs_count_handled(&c->http->counters, c->route, cs_clock_mono() - c->queued);
 	c->step = CS_STEP_REPLY;
 	MHD_resume_connection(c->mhd);
 }
@@ -122,6 +124,7 @@ static void start(struct cs_job *job)
 {
 	struct cs_conn *c = CS_OWNER(struct cs_conn, job, job);
 
+	cs_count_wait(&c->http->counters, CS_COUNTED_SUBMISSIONS, cs_clock_mono() - c->queued);
 	cs_answer_init(&c->answer);
 	c->call.answer = &c->answer;
 	c->call.status = MHD_HTTP_OK;
@@ -152,8 +155,15 @@ void *cs_http_work(void *arg)
 	struct cs_conn *c;
 
 	while ((c = cs_queue_take(w->queue)) != NULL) {
+		struct cs_http_counters *counters = &c->http->counters;
+		const int64_t start = c->queued;
+
+		cs_count_wait(counters,
+			      w->queue == c->http->reads ? CS_COUNTED_READS : CS_COUNTED_WRITES,
+			      cs_clock_mono() - start);
 		if (!serve(c))
 			continue;
+		cs_count_handled(counters, c->route, cs_clock_mono() - start);
 		c->step = CS_STEP_REPLY;
 		MHD_resume_connection(c->mhd);
 	}

@@ -64,6 +64,29 @@ enum cs_rc cs_store_event_hash(struct cs_store *s, int64_t seq, struct cs_sha256
 enum cs_rc cs_store_events(struct cs_store *s, int64_t from, int64_t to, size_t soft_max,
 			   struct cs_buf *out, int64_t *nextp, struct cs_err *e) CS_MUST_CHECK;
 
+/** How far a check of the chain is. */
+struct cs_chain_check {
+	int64_t next;  /* the first event that was not looked at, from 1 */
+	int64_t bad;   /* the event that the last call found damaged, or 0 */
+	bool anchored; /* the hashes are known; without, the next event may follow anything */
+	struct cs_sha256 stored, computed; /* hash of the event before: by its row, by its bytes */
+};
+/**
+ * Read events up to `to`, which was committed, from the disk and not from this connection's memory:
+ * each must have its number and its hash and follow the one before.
+ *
+ * @param at        moved on, also past a damaged event
+ * @param soft_max  stop after so many bytes of events
+ * @param bytesp    bytes that were read; set always
+ * @return CS_OK at `to` or after soft_max; CS_E_CORRUPT at a damaged event, which is at->bad, with
+ * what is wrong with it: call again for the rest; else the reading failed and may be tried again
+ */
+enum cs_rc cs_store_check(struct cs_store *s, struct cs_chain_check *at, int64_t to,
+			  size_t soft_max, size_t *bytesp, struct cs_err *e) CS_MUST_CHECK;
+/** The log's end as the writing connection knows it, whatever the file says; only in the writer's
+ * transaction. */
+struct cs_log_ref cs_store_known_log(const struct cs_store *s);
+
 /* --- requests --- */
 
 struct cs_request_row {
@@ -148,6 +171,14 @@ enum cs_rc cs_store_expired(struct cs_store *s, int64_t now, int64_t first, int6
 			    struct cs_err *e) CS_MUST_CHECK;
 enum cs_rc cs_store_due(struct cs_store *s, int64_t now, char (*ids)[CS_UUID_TEXT], size_t max,
 			size_t *countp, struct cs_err *e) CS_MUST_CHECK;
+/** How many live requests there are in a state, and since when the oldest; both 0 when none. */
+struct cs_live_count {
+	int64_t count, oldest;
+};
+/** @param counts  indexed by enum cs_state */
+enum cs_rc cs_store_live_counts(struct cs_store *s,
+				struct cs_live_count counts[static CS_ST__COUNT],
+				struct cs_err *e) CS_MUST_CHECK;
 /** Live requests of a principal. */
 enum cs_rc cs_store_open_count(struct cs_store *s, const char *principal, int64_t *countp,
 			       struct cs_err *e) CS_MUST_CHECK;

@@ -9,6 +9,7 @@
 
 #include "daemon/config.h"
 #include "daemon/options.h"
+#include "http/http.h"
 #include "policy/judge.h"
 
 static void describe_config(struct cs_buf *out)
@@ -35,12 +36,30 @@ static void describe_rules(struct cs_buf *out)
 	cs_buf_add_str(out, ".El\n");
 }
 
+static void describe_http_metrics(struct cs_buf *out)
+{
+	size_t count;
+	const struct cs_metric *table = cs_http_metric_table(&count);
+
+	cs_metrics_describe(table, count, out);
+}
+
+static void describe_core_metrics(struct cs_buf *out)
+{
+	size_t count;
+	const struct cs_metric *table = cs_core_metric_table(&count);
+
+	cs_metrics_describe(table, count, out);
+}
+
 static const struct {
 	const char *name;
 	void (*describe)(struct cs_buf *out);
 } lists[] = {
 	{ "config", describe_config },
+	{ "core_metrics", describe_core_metrics },
 	{ "daemon_options", describe_options },
+	{ "http_metrics", describe_http_metrics },
 	{ "rules", describe_rules },
 };
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Lists in the manual pages are those of the tables that the programs use.
+"""Lists in the manual pages and documents are those of the tables that the programs use.
 
     CS_SRCDIR=. CS_BUILDDIR=build tests/gates/generated.py --update
 
@@ -12,7 +12,9 @@ import sys
 
 import gatelib
 
-MARKED = re.compile(r'(\.\\" generated: (\w+) [^\n]*\n)(.*?)(\.\\" end of generated text\n)', re.DOTALL)
+# a comment of mdoc, or of Markdown
+MARKED = re.compile(r'((?:\.\\"|<!--) generated: (\w+) [^\n]*\n)(.*?)((?:\.\\"|<!--) end of generated text[^\n]*\n)',
+                    re.DOTALL)
 
 
 def described(name):
@@ -22,7 +24,8 @@ def described(name):
 
 
 def pages(root):
-    return gatelib.files(root, ["man"], {f".{section}" for section in range(1, 9)})
+    return [*gatelib.files(root, ["man"], {f".{section}" for section in range(1, 9)}),
+            *gatelib.files(root, ["docs"], {".md"})]
 
 
 def find(root):
@@ -56,5 +59,6 @@ if __name__ == "__main__":
         ({"man/a.5": page(CURRENT)}, None),
         ({"man/a.5": page(CURRENT.replace(".It Cm quorum\n", ".It Cm quorums\n"))}, "a.5: the list of rules"),
         ({"man/a.8": page("")}, "a.8: the list of rules is out of date"),
+        ({"docs/A.md": "<!-- generated: rules (x) -->\n<!-- end of generated text -->\n"}, "A.md: the list of rules"),
     ]
     gatelib.main(find, PLANTS)

@@ -86,6 +86,7 @@ def everything():
 
     log.add("disk.low", {"free_bytes": 1024, "watermark_bytes": 4096})
     log.add("disk.back", {"free_bytes": 8192, "watermark_bytes": 4096})
+    log.add("log.damaged", {"message": "its bytes do not have its hash", "seq": 3})
     log.add("log.exported", {"from": 1, "to": len(log.recipes)}, actor="auditor1")
 
     before = log.request(["app-prod"])

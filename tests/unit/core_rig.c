@@ -81,6 +81,7 @@ enum cs_rc try_open(struct cs_err *e)
 		.version = "test",
 		.readers = 4,
 		.waits_per_principal = 3,
+		.log_check = { .period_us = CS_SECOND / 10, .share = 50 },
 		.signer_count = 2,
 		.signers = {
 			{ .token = "prod", .socket = sockets[0], .connections = 1,
@@ -313,4 +314,29 @@ void decide_fails(const char *id, const struct vote *v, enum cs_rc want, const c
 
 	ck_assert_msg(rc == want, "%s: %s", cs_rc_name(rc), e.msg);
 	ck_assert_msg(strstr(e.msg, word) != NULL, "'%s' is not in '%s'", word, e.msg);
+}
+
+int count_events(const char *kind)
+{
+	struct cs_store *s = NULL;
+	struct cs_log_ref log;
+	struct cs_buf line, word;
+	struct cs_err e = { 0 };
+	int64_t next = 1;
+	int count = 0;
+
+	cs_buf_init(&line, CS_EVENT_MAX + 1);
+	cs_buf_init(&word, 128);
+	cs_buf_addf(&word, "\"kind\":\"%s\"", kind);
+	must(cs_store_open(database, CS_STORE_READ, &s, &e), &e);
+	must(cs_store_log(s, &log, &e), &e);
+	while (next <= log.size) {
+		cs_buf_reset(&line);
+		must(cs_store_events(s, next, next, 1, &line, &next, &e), &e);
+		count += strstr(cs_buf_str(&line), cs_buf_str(&word)) != NULL;
+	}
+	cs_store_close(s);
+	cs_buf_done(&line);
+	cs_buf_done(&word);
+	return count;
 }

@@ -6,6 +6,8 @@
 #ifndef TESTS_UNIT_CORE_RIG_H
 #define TESTS_UNIT_CORE_RIG_H
 
+#include <check.h>
+
 #include "core/internal.h"
 #include "unit/fake_signer.h"
 
@@ -27,6 +29,11 @@ void teardown(void);
 enum cs_rc try_open(struct cs_err *e);
 /** The whole log must satisfy an auditor. @return the number of signatures in it */
 int64_t verify_log(void);
+/** How many events of a kind the log has. */
+int count_events(const char *kind);
+
+/** Of core_logcheck.c. */
+void add_logcheck_tests(TCase *t);
 
 void must(enum cs_rc rc, const struct cs_err *e);
 /** Copy a string that fits. */

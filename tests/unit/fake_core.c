@@ -442,6 +442,13 @@ enum cs_rc cs_core_admit_read(struct cs_core *c, const struct cs_caller *who, in
 	return CS_FAIL(e, CS_E_RATE, "operator2 has read enough");
 }
 
+enum cs_rc cs_core_metrics(struct cs_core *c, struct cs_buf *out, struct cs_err *e)
+{
+	(void)c;
+	cs_buf_add_str(out, "# the core's\n");
+	return cs_buf_ok(out, "metrics", e);
+}
+
 void cs_core_auth_refused(struct cs_core *c, const char *source, const char *reason)
 {
 	(void)c;

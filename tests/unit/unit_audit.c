@@ -129,6 +129,11 @@ static void w_disk(struct cs_buf *b)
 	cs_detail_disk(b, 1024, 2048);
 }
 
+static void w_damaged(struct cs_buf *b)
+{
+	cs_detail_damaged(b, "its bytes do not have its hash", 12);
+}
+
 static const struct {
 	enum cs_event_kind kind;
 	void (*write)(struct cs_buf *b);
@@ -178,6 +183,8 @@ static const struct {
 	{ CS_EV_CLOCK_JUMP, w_clock_jump, "{\"jump_us\":-2500000}" },
 	{ CS_EV_DISK_LOW, w_disk, "{\"free_bytes\":1024,\"watermark_bytes\":2048}" },
 	{ CS_EV_DISK_BACK, w_disk, "{\"free_bytes\":1024,\"watermark_bytes\":2048}" },
+	{ CS_EV_LOG_DAMAGED, w_damaged,
+	  "{\"message\":\"its bytes do not have its hash\",\"seq\":12}" },
 };
 
 static enum cs_rc read_text(enum cs_event_kind kind, const char *text, struct cs_detail *d,

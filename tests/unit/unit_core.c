@@ -333,32 +333,6 @@ START_TEST(a_signature_that_does_not_verify_is_never_released)
 }
 END_TEST
 
-/* How many events of a kind the log has. */
-static int count_events(const char *kind)
-{
-	struct cs_store *s = NULL;
-	struct cs_log_ref log;
-	struct cs_buf line, word;
-	struct cs_err e = { 0 };
-	int64_t next = 1;
-	int count = 0;
-
-	cs_buf_init(&line, CS_EVENT_MAX + 1);
-	cs_buf_init(&word, 128);
-	cs_buf_addf(&word, "\"kind\":\"%s\"", kind);
-	must(cs_store_open(database, CS_STORE_READ, &s, &e), &e);
-	must(cs_store_log(s, &log, &e), &e);
-	while (next <= log.size) {
-		cs_buf_reset(&line);
-		must(cs_store_events(s, next, next, 1, &line, &next, &e), &e);
-		count += strstr(cs_buf_str(&line), cs_buf_str(&word)) != NULL;
-	}
-	cs_store_close(s);
-	cs_buf_done(&line);
-	cs_buf_done(&word);
-	return count;
-}
-
 START_TEST(a_request_scheduled_twice_keeps_its_back_off)
 {
 	char id[CS_UUID_TEXT];
@@ -873,6 +847,7 @@ static void add_tests(TCase *t)
 	tcase_add_test(t, a_wait_ends_with_a_change_or_its_time);
 	tcase_add_test(t, a_list_holds_what_its_revision_says);
 	tcase_add_test(t, exports_are_limited);
+	add_logcheck_tests(t);
 	tcase_add_test(t, refusals_are_counted_once_a_minute);
 }
 

@@ -168,6 +168,112 @@ START_TEST(events_cannot_be_changed)
 }
 END_TEST
 
+/* ---- the check of the chain ---- */
+
+#define CHAIN 70 /* more than one step over what cannot be read */
+#define FOUND_MAX 8
+
+/* What somebody did to the file, and the events that must be found, 0 at the end. */
+static const struct {
+	const char *sql;
+	int64_t bad[FOUND_MAX];
+	const char *word; /* in what is said of the first */
+} damages[] = {
+	{ "", { 0 }, NULL },
+	{ "UPDATE event SET bytes = zeroblob(9) WHERE seq = 3", { 3 }, "do not have its hash" },
+	{ "UPDATE event SET bytes = zeroblob(9) WHERE seq = 1", { 1 }, "do not have its hash" },
+	{ "UPDATE event SET bytes = zeroblob(9) WHERE seq = 70", { 70 }, "do not have its hash" },
+	{ "UPDATE event SET hash = zeroblob(32) WHERE seq = 3", { 3 }, "do not have its hash" },
+	{ "UPDATE event SET prev = zeroblob(32) WHERE seq = 3", { 3 }, "does not follow" },
+	{ "UPDATE event SET prev = hash WHERE seq = 1", { 1 }, "does not follow" },
+	{ "DELETE FROM event WHERE seq = 3", { 3 }, "missing, and 4 follows" },
+	{ "DELETE FROM event WHERE seq IN (4, 5, 6)", { 4 }, "missing, and 7 follows" },
+	{ "DELETE FROM event WHERE seq > 68", { 69 }, "so is what followed" },
+	{ "UPDATE event SET seq = 99 WHERE seq = 3; UPDATE event SET seq = 3 WHERE seq = 4; "
+	  "UPDATE event SET seq = 4 WHERE seq = 99",
+	  { 3, 4, 5 },
+	  "does not follow" },
+};
+
+/* From event `from`, in pages of a few events. */
+static void check_chain(int64_t from, const int64_t *want, const char *word)
+{
+	struct cs_chain_check at = { .next = from, .anchored = from == 1 };
+	struct cs_err e = { 0 };
+	size_t bytes, found = 0;
+
+	while (at.next <= CHAIN) {
+		const enum cs_rc rc = cs_store_check(store, &at, CHAIN, 1000, &bytes, &e);
+
+		ck_assert_int_eq(rc, at.bad ? CS_E_CORRUPT : CS_OK);
+		if (!at.bad)
+			continue;
+		ck_assert_int_eq(at.bad, want[found]);
+		ck_assert_msg(found > 0 || strstr(e.msg, word), "'%s' is not in '%s'", word, e.msg);
+		found++;
+	}
+	ck_assert_int_eq(want[found], 0);
+}
+
+START_TEST(damage_of_the_chain_is_found)
+{
+	append_committed(CHAIN);
+	check_chain(1, damages[0].bad, NULL);
+	ck_assert_int_eq(outside("DROP TRIGGER event_update; DROP TRIGGER event_delete"),
+			 SQLITE_OK);
+	ck_assert_int_eq(outside(damages[_i].sql), SQLITE_OK);
+	check_chain(1, damages[_i].bad, damages[_i].word);
+}
+END_TEST
+
+START_TEST(a_check_may_begin_anywhere)
+{
+	static const int64_t bad[] = { 69, 0 };
+
+	append_committed(CHAIN);
+	ck_assert_int_eq(outside("DROP TRIGGER event_update; UPDATE event SET bytes = zeroblob(9) "
+				 "WHERE seq IN (9, 69)"),
+			 SQLITE_OK);
+	check_chain(10, bad, "do not have its hash");
+}
+END_TEST
+
+/* Write 0xff over the page of the file that holds this text. */
+static void spoil_page_of(const char *text)
+{
+	static uint8_t file[1 << 20];
+	FILE *f = fopen(path, "r+b");
+	const uint8_t *at;
+	size_t len;
+
+	ck_assert_ptr_nonnull(f);
+	len = fread(file, 1, sizeof(file), f);
+	at = memmem(file, len, text, strlen(text));
+	ck_assert_ptr_nonnull(at);
+	ck_assert_int_eq(fseek(f, (at - file) / 4096 * 4096, SEEK_SET), 0);
+	for (int i = 0; i < 4096; i++)
+		ck_assert_int_eq(fputc(0xff, f), 0xff);
+	fclose(f);
+}
+
+START_TEST(what_cannot_be_read_is_passed_over)
+{
+	struct cs_chain_check at = { .next = 1, .anchored = true };
+	struct cs_err e = { 0 };
+	size_t bytes, found = 0;
+
+	append_committed(CHAIN);
+	check_chain(1, damages[0].bad, NULL); /* and now this connection has the pages in memory */
+	ck_assert_int_eq(outside("PRAGMA wal_checkpoint(TRUNCATE)"), SQLITE_OK);
+	spoil_page_of("\"seq\":30,");
+	while (at.next <= CHAIN)
+		if (cs_store_check(store, &at, CHAIN, 1 << 20, &bytes, &e) == CS_E_CORRUPT)
+			found++;
+	ck_assert_uint_ge(found, 1);
+	ck_assert_uint_le(found, 1 + CHAIN / 32);
+}
+END_TEST
+
 /* ---- databases that are refused ---- */
 
 START_TEST(a_second_writer_is_refused)
@@ -676,6 +782,10 @@ int main(void)
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, events_form_a_chain);
 	tcase_add_test(t, the_head_goes_back_with_a_savepoint_and_a_rollback);
+	tcase_add_loop_test(t, damage_of_the_chain_is_found, 0,
+			    (int)(sizeof(damages) / sizeof(damages[0])));
+	tcase_add_test(t, a_check_may_begin_anywhere);
+	tcase_add_test(t, what_cannot_be_read_is_passed_over);
 	tcase_add_loop_test(t, events_cannot_be_changed, 0,
 			    (int)(sizeof(forbidden) / sizeof(forbidden[0])));
 	tcase_add_test(t, a_second_writer_is_refused);

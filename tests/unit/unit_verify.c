@@ -13,7 +13,7 @@
 #include "verify/state.h"
 
 #define COUNT(table) ((int)(sizeof(table) / sizeof((table)[0])))
-#define EVENTS 195 /* of tests/vectors/log/everything.ndjson */
+#define EVENTS 196 /* of tests/vectors/log/everything.ndjson */
 
 static struct cs_buf file;
 static struct cs_bytes lines[EVENTS];

@@ -95,6 +95,11 @@ int64_t cs_store_next_seq(const struct cs_store *s)
 	return s->log.size + 1;
 }
 
+struct cs_log_ref cs_store_known_log(const struct cs_store *s)
+{
+	return s->log;
+}
+
 enum cs_rc cs_store_log(struct cs_store *s, struct cs_log_ref *out, struct cs_err *e)
 {
 	struct cs_log_ref log = { 0 };

@@ -283,6 +283,23 @@ enum cs_rc cs_store_open_count(struct cs_store *s, const char *principal, int64_
 			  countp, e);
 }
 
+enum cs_rc cs_store_live_counts(struct cs_store *s,
+				struct cs_live_count counts[static CS_ST__COUNT], struct cs_err *e)
+{
+	sqlite3_stmt *st = sq_bind(s, SQ_REQUEST_LIVE_COUNT, "");
+	enum cs_rc rc;
+
+	for (int i = 0; i < CS_ST__COUNT; i++)
+		counts[i] = (struct cs_live_count){ 0, 0 };
+	while ((rc = sq_next(s, st, "counting live requests", e)) == CS_OK) {
+		struct cs_live_count *x = &counts[cs_state_from_name(sq_text(st, 0))];
+
+		x->count = sqlite3_column_int64(st, 1);
+		x->oldest = sqlite3_column_int64(st, 2);
+	}
+	return rc == CS_E_NOT_FOUND ? CS_OK : rc;
+}
+
 enum cs_rc cs_store_equal(struct cs_store *s, const char *principal,
 			  const struct cs_sha256 *equality, int64_t since,
 			  char id[static CS_UUID_TEXT], struct cs_err *e)

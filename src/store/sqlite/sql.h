@@ -30,6 +30,8 @@
 	R(EVENT_LAST, "SELECT seq, hash FROM event ORDER BY seq DESC LIMIT 1")                     \
 	R(EVENT_HASH, "SELECT hash FROM event WHERE seq = ?1")                                     \
 	R(EVENT_RANGE, "SELECT seq, bytes FROM event WHERE seq BETWEEN ?1 AND ?2 ORDER BY seq")    \
+	R(EVENT_ROWS,                                                                              \
+	  "SELECT seq, bytes, hash, prev FROM event WHERE seq BETWEEN ?1 AND ?2 ORDER BY seq")     \
 	W(REQUEST_INSERT,                                                                          \
 	  "INSERT INTO request (id, principal, environment, state, created, expires, revision, "   \
 	  "next_attempt, attempts, comment) "                                                      \
@@ -65,6 +67,8 @@
 	R(REQUEST_DUE, "SELECT id FROM request WHERE next_attempt <= ?1 AND state = 'approved' "   \
 		       "ORDER BY next_attempt LIMIT ?2")                                           \
 	R(REQUEST_OPEN, "SELECT count(*) FROM " SQ_LIVE " AND principal = ?1")                     \
+	R(REQUEST_LIVE_COUNT,                                                                      \
+	  "SELECT state, count(*), min(created) FROM " SQ_LIVE " GROUP BY state")                  \
 	R(REQUEST_EQUAL,                                                                           \
 	  "SELECT id FROM document JOIN request ON num = request WHERE equality_place = ?1 "       \
 	  "AND equality = ?2 AND principal = ?3 AND created > ?4 "                                 \
