@@ -149,6 +149,62 @@ START_TEST(the_head_goes_back_with_a_savepoint_and_a_rollback)
 }
 END_TEST
 
+/** A reader's view of the log is the writer's, and every event follows the one before. */
+static void readers_see(int64_t size)
+{
+	struct cs_store *reader = NULL;
+	struct cs_log_ref log, seen;
+	struct cs_err e = { 0 };
+
+	must(cs_store_open(path, CS_STORE_READ, &reader, &e), &e);
+	must(cs_store_log(store, &log, &e), &e);
+	must(cs_store_log(reader, &seen, &e), &e);
+	ck_assert_int_eq(seen.size, size);
+	ck_assert_int_eq(log.size, size);
+	ck_assert(cs_sha256_equal(&seen.head, &log.head));
+	for (int64_t seq = 1; seq <= size; seq++)
+		must(cs_store_event_hash(reader, seq, &seen.head, &e), &e);
+	cs_store_close(reader);
+}
+
+/* Frames are gathered before they are written: commits of a page, of about as much as is gathered,
+ * and of more. */
+START_TEST(every_commit_is_in_the_file)
+{
+	static const int counts[] = { 1, 2, 300, 1, 700, 40, 3 };
+	struct cs_err e = { 0 };
+	int64_t size = 0;
+
+	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+		append_committed(counts[i]);
+		size += counts[i];
+		readers_see(size);
+	}
+	cs_store_close(store);
+	store = NULL;
+	must(cs_store_open(path, CS_STORE_WRITE, &store, &e), &e);
+	readers_see(size);
+}
+END_TEST
+
+/* More than the cache holds: pages go to the WAL before the commit, and must not be seen without
+ * it. */
+START_TEST(what_is_rolled_back_leaves_nothing_behind)
+{
+	struct cs_err e = { 0 };
+
+	append_committed(3);
+	must(cs_store_begin(store, &e), &e);
+	for (int i = 0; i < 20000; i++)
+		must(append("daemon", &e), &e);
+	ck_assert_int_eq(cs_store_next_seq(store), 20004);
+	cs_store_rollback(store);
+	readers_see(3);
+	append_committed(500);
+	readers_see(503);
+}
+END_TEST
+
 /* What must not work on the event table, whoever tries. */
 static const char *const forbidden[] = {
 	"UPDATE event SET bytes = x'00' WHERE seq = 1",
@@ -786,6 +842,8 @@ int main(void)
 			    (int)(sizeof(damages) / sizeof(damages[0])));
 	tcase_add_test(t, a_check_may_begin_anywhere);
 	tcase_add_test(t, what_cannot_be_read_is_passed_over);
+	tcase_add_test(t, every_commit_is_in_the_file);
+	tcase_add_test(t, what_is_rolled_back_leaves_nothing_behind);
 	tcase_add_loop_test(t, events_cannot_be_changed, 0,
 			    (int)(sizeof(forbidden) / sizeof(forbidden[0])));
 	tcase_add_test(t, a_second_writer_is_refused);

@@ -52,6 +52,9 @@ enum cs_rc sq_copy_hash(sqlite3_stmt *st, int column, struct cs_sha256 *out,
 /** Bring a database of schema 1 up to CS_STORE_SCHEMA, after a verified copy to PATH-schema-1. */
 enum cs_rc sq_migrate(struct cs_store *s, const char *path, struct cs_err *e) CS_MUST_CHECK;
 
+/** The name of the VFS that a writing connection uses; NULL for SQLite's own. */
+const char *sq_writing_vfs(void);
+
 /** Where a value of this principal stands in an index: the first 8 bytes of SHA-256(principal, 0,
  * value). */
 int64_t sq_place(const char *principal, struct cs_bytes value);

@@ -51,7 +51,7 @@ static const struct pragma writer_pragmas[] = {
 	  "1" }, /* else INSERT OR REPLACE passes the append-only triggers */
 	{ "trusted_schema", "OFF", "0" },
 	{ "cell_size_check", "ON", "1" },
-	{ "wal_autocheckpoint", "250", "250" }, /* pages; larger ones stall the writer */
+	{ "wal_autocheckpoint", "1000", "1000" }, /* pages; larger ones stall the writer */
 	{ "temp_store", "MEMORY", "2" },
 	{ "cache_size", "-4096", "-4096" },
 };
@@ -250,11 +250,14 @@ static enum cs_rc open_file(struct cs_store *s, const char *path, struct cs_err 
 {
 	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW |
 		    SQLITE_OPEN_EXRESCODE;
+	const char *vfs = NULL;
 	int rc;
 
-	if (s->mode == CS_STORE_WRITE)
+	if (s->mode == CS_STORE_WRITE) {
 		flags |= SQLITE_OPEN_CREATE;
-	rc = sqlite3_open_v2(path, &s->db, flags, NULL);
+		vfs = sq_writing_vfs();
+	}
+	rc = sqlite3_open_v2(path, &s->db, flags, vfs);
 	if (rc != SQLITE_OK)
 		return sq_fail(s, rc, path, e);
 	sqlite3_busy_timeout(s->db, 5000);
