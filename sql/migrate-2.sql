@@ -47,7 +47,7 @@ DROP TABLE idempotency;
 DROP TABLE request;
 ALTER TABLE request_2 RENAME TO request;
 
-CREATE INDEX request_live ON request (principal, expires)
+CREATE INDEX request_live ON request (principal, expires, state)
 	WHERE (state = 'pending' OR state = 'approved' OR state = 'signing');
 CREATE INDEX request_due ON request (next_attempt) WHERE next_attempt IS NOT NULL;
 CREATE INDEX request_owner ON request (principal, num);

@@ -41,7 +41,7 @@ CREATE TABLE request (
 ) STRICT;
 
 -- Not "state IN (...)", for which SQLite fills a temporary table at every insert and every change.
-CREATE INDEX request_live ON request (principal, expires)
+CREATE INDEX request_live ON request (principal, expires, state)
 	WHERE (state = 'pending' OR state = 'approved' OR state = 'signing');
 CREATE INDEX request_due ON request (next_attempt) WHERE next_attempt IS NOT NULL;
 CREATE INDEX request_owner ON request (principal, num);
