@@ -71,7 +71,7 @@ class Signer:
     """
 
     def __init__(self, token, value, environment="dev", children=1, module=None, options=(), env=None,
-                 start=True, separate=True, peer_user=None, shim=False, record=True):
+                 start=True, separate=True, peer_user=None, shim=False, record=True, prefix=()):
         self.directory = Path(tempfile.mkdtemp(prefix="cs", dir="/tmp"))
         self.directory.chmod(0o755)
         self.token = token.copy(self.directory / "hsm")
@@ -88,6 +88,7 @@ class Signer:
         self.env = env or {}
         self.user = SIGNER_UID if separate and os.geteuid() == 0 else None
         self.peer_user = os.geteuid() if peer_user is None else peer_user
+        self.prefix = tuple(prefix)  # of the command line that starts it
         self.process = None
         if shim:
             self.put_shim(record)
@@ -173,8 +174,8 @@ class Signer:
 
     def start(self, wait=True):
         with open(self.log_file, "ab") as log:
-            self.process = subprocess.Popen(self.command(), env=self.environ(), stdin=subprocess.DEVNULL,
-                                            stdout=log, stderr=log, **self.as_user())
+            self.process = subprocess.Popen([*self.prefix, *self.command()], env=self.environ(),
+                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log, **self.as_user())
         if wait:
             self.wait_log("child-ready", self.children)
 
