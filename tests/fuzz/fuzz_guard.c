@@ -104,7 +104,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct cs_guard_facts facts = { .content_length = -1 };
 	struct cs_guard_head head = { .count = 0 };
 	struct cs_err e = { 0 };
-	char text[HEAD_MAX + 1];
+	static char text[HEAD_MAX + 1]; /* too much for a stack */
 	struct cs_buf out;
 	enum cs_rc rc;
 
