@@ -53,7 +53,7 @@ static const struct pragma writer_pragmas[] = {
 	{ "cell_size_check", "ON", "1" },
 	{ "wal_autocheckpoint", "1000", "1000" }, /* pages; larger ones stall the writer */
 	{ "temp_store", "MEMORY", "2" },
-	{ "cache_size", "-4096", "-4096" },
+	{ "cache_size", "-16384", "-16384" },
 };
 
 static const struct pragma reader_pragmas[] = {
