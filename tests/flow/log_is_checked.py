@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One byte of an event, changed in the file, is an alarm within a minute: event, line, metric. Signing goes on.
+
+With CS_FULL=1 with the default pace instead of a pass a second.
+"""
+
+import json
+import os
+import re
+import threading
+import time
+import unittest
+import urllib.request
+
+from instance import Instance
+
+FULL = bool(os.environ.get("CS_FULL"))
+PERIOD = 50 if FULL else 1  # seconds; 50 is the default of log-check-period
+SHARE = 5  # percent, the default of log-check-share
+LIMIT = 60  # seconds to an alarm, whatever the period
+FILL = 150  # signatures before: enough for checkpoints, so that the log's beginning is in the database file
+CLIENTS, LOAD = 4, 10 if FULL else 3  # at the same time, and seconds of load
+
+
+class Log(unittest.TestCase):
+    def setUp(self):
+        config = {"metrics-listen": "127.0.0.1:0", "log-check-share": SHARE}
+        self.it = Instance(config=config if FULL else {**config, "log-check-period": f"{PERIOD}s"})
+        self.addCleanup(self.it.end)
+        agent = self.it.agent
+        for number in range(FILL):
+            self.assertEqual(agent.submit("app-dev", b"fill %d" % number).status, 201)
+
+    def metrics(self):
+        port = [line for line in self.it.log() if line["event"] == "metrics"][-1]["message"].rsplit(" ", 1)[1]
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as reply:
+            text = reply.read().decode()
+        return {name: float(value) for name, value in re.findall(r"^(countersign_log\w*) (\S+)$", text, re.MULTILINE)}
+
+    def wait_passes(self, count):
+        want = self.metrics()["countersign_log_check_passes_total"] + count
+        self.it.wait(lambda: self.metrics()["countersign_log_check_passes_total"] >= want, f"{count} passes",
+                     20 + 2 * count * PERIOD)
+
+    def alarms(self):
+        """Alarms as the log, the lines and the metrics have them."""
+        lines, _ = self.it.export()
+        events = [event for event in map(json.loads, lines) if event["kind"] == "log.damaged"]
+        told = [line for line in self.it.log() if line["event"] == "log-damaged"]
+        now = self.metrics()
+        return events, told, int(now["countersign_log_alarms_total"]), int(now["countersign_log_damaged"])
+
+    def flip(self, text):
+        """Change a byte of the text wherever the database's files have it, past SQLite. The places."""
+        places = []
+        for name in (self.it.database, f"{self.it.database}-wal"):
+            with open(name, "r+b", buffering=0) as file:
+                content = file.read()
+                for match in re.finditer(re.escape(text), content):
+                    at = match.start() + len(text) // 2
+                    file.seek(at)
+                    file.write(bytes([content[at] ^ 1]))
+                    places.append((name, at))
+        return places
+
+    def some_event(self):
+        """An old event whose number and time stand in one piece in the database file: (number, these bytes)."""
+        lines, _ = self.it.export()
+        content = self.it.database.read_bytes()
+        for line in lines[8:]:
+            event = json.loads(line)
+            text = f'"seq":{event["seq"]},"time":"{event["time"]}"'.encode()
+            if text in content:
+                return event["seq"], text
+        raise AssertionError("no checkpoint has come: FILL is too small")
+
+    def rate(self):
+        """Signatures a second under load."""
+        end, done = time.monotonic() + LOAD, []
+
+        def work(number):
+            client, count = self.it.agent, 0
+            while time.monotonic() < end:
+                image = b"load %d %d %f" % (number, count, end)
+                assert client.submit("app-dev", image).status == 201
+                count += 1
+            done.append(count)
+
+        threads = [threading.Thread(target=work, args=(n,)) for n in range(CLIENTS)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(len(done), CLIENTS, "a client failed")
+        return sum(done) / LOAD
+
+    def wait_alarm(self, count):
+        start = time.monotonic()
+        self.it.wait(lambda: self.metrics()["countersign_log_alarms_total"] >= count, "alarm", LIMIT)
+        self.it.wait(lambda: len(self.alarms()[0]) == count, "event", 5)
+        return time.monotonic() - start
+
+    def test_one_flipped_byte(self):
+        self.wait_passes(2)
+        self.assertEqual(self.alarms(), ([], [], 0, 0), "an alarm over an honest log")
+        before = self.rate()
+        self.wait_passes(2)
+        self.assertEqual(self.alarms(), ([], [], 0, 0), "an alarm over an honest log")
+
+        seq, text = self.some_event()
+        places = self.flip(text)
+        self.assertTrue(places)
+        took = self.wait_alarm(1)
+        self.assertLess(took, LIMIT)
+        events, told, count, damaged = self.alarms()
+        self.assertEqual((len(events), len(told), count, damaged), (1, 1, 1, 1))
+        self.assertEqual(events[0]["detail"]["seq"], seq)
+        self.assertEqual(events[0]["actor"], "daemon")
+        self.assertIn(f"event {seq} ", told[0]["message"])
+
+        started, cpu = time.monotonic(), self.metrics()["countersign_log_check_cpu_seconds_total"]
+        after = self.rate()
+        share = (self.metrics()["countersign_log_check_cpu_seconds_total"] - cpu) / (time.monotonic() - started)
+        self.assertLess(share, SHARE / 100 + 0.02, "it takes more than its share of a processor")
+        self.assertGreater(after, 0.7 * before, f"{after:.0f} signatures/s, before {before:.0f}")
+        self.wait_passes(2)
+        self.assertEqual(len(self.alarms()[0]), 1, "one place is one alarm")
+        lines, _ = self.it.export()
+        self.assertEqual(self.it.verify(lines)[0], 1, "the verifiers do not see it")
+
+        # the same after a restart, before anybody has done anything
+        self.assertEqual(self.it.stop(), 0)
+        self.it.start()
+        again = self.wait_alarm_of_start()
+        places = self.flip(bytes(b ^ 1 if n == len(text) // 2 else b for n, b in enumerate(text)))
+        self.assertTrue(places)
+        self.it.wait(lambda: self.metrics()["countersign_log_damaged"] == 0, "end of the alarm", 20 + 3 * PERIOD)
+        self.assertTrue([line for line in self.it.log() if line["event"] == "log-undamaged"])
+        lines, head = self.it.export()
+        self.assertEqual(self.it.verify(lines, head)[0], 0, "with the byte as it was the log is good")
+        self.assertEqual(len([line for line in lines if b'"kind":"log.damaged"' in line]), 2)
+        print(f"control C15: a flipped byte was found in {took:.1f} s, after a restart in {again:.1f} s; "
+              f"{before:.0f} signatures/s before, {after:.0f} with the alarm, {100 * share:.1f} % of a processor")
+
+    def wait_alarm_of_start(self):
+        start = time.monotonic()
+        self.it.wait(lambda: self.metrics()["countersign_log_alarms_total"] == 1, "alarm after the start", LIMIT)
+        return time.monotonic() - start
+
+
+if __name__ == "__main__":
+    unittest.main()
