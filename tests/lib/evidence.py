@@ -26,7 +26,11 @@ class Log:
         self.intents, self.done, self.votes = set(), {}, set()
         previous = "0" * 64
         for number, line in enumerate(lines, 1):
-            event = json.loads(line)
+            try:
+                event = json.loads(line)
+            except ValueError:
+                self.faults.append(f"event {number} cannot be read, nor is what follows looked at")
+                break
             if event["seq"] != number or event["prev"] != previous:
                 self.faults.append(f"event {number} does not follow the one before")
             previous = hashlib.sha256(b"\0" + line).hexdigest()
