@@ -1,133 +1,186 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The signer works with a module that is not SoftHSM: a TPM, as swtpm plays it.
+"""The main flows with a module that is not SoftHSM: a TPM, as swtpm plays it.
 
 So that one module's quirks do not become the specification. Skipped where swtpm is not installed.
 """
 
+import base64
+import json
 import os
-import re
-import shutil
-import socket
+import signal
 import subprocess
 import sys
 import tempfile
-import time
 import unittest
 from pathlib import Path
 
 import signer_client
 import signers
 import softhsm
+import tpm
 from approvals import artifact, document
-from verify_signature import verify
+from instance import QUORUM, Instance, token_template
+from reconcile import journal_files, of_kind
+from verify_signature import verify, verify_released
 
-MODULES = Path("/usr/lib").glob("*/pkcs11/libtpm2_pkcs11.so")
-MODULE = next(MODULES, None)
 ALGORITHMS = ("p-256", "rsa-3072")
-
-
-class Tpm(softhsm.Token):
-    """A token on a TPM of its own; the interface of softhsm.Token."""
-
-    def __init__(self, directory):
-        super().__init__(directory, "dev")
-        self.port = two_free_ports()
-        for name in ("tpm", "tokens"):
-            (self.directory / name).mkdir(parents=True)
-        self.pin_file.write_text(softhsm.PIN + "\n")
-        self.pin_file.chmod(0o600)
-        self.tpm = subprocess.Popen(
-            ["swtpm", "socket", "--tpm2", "--tpmstate", f"dir={self.directory}/tpm",
-             "--server", f"type=tcp,port={self.port},bindaddr=127.0.0.1,disconnect",
-             "--ctrl", f"type=tcp,port={self.port + 1},bindaddr=127.0.0.1",
-             "--flags", "not-need-init,startup-clear"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        wait_port(self.port)
-        self.pkcs11_tool("--slot-index", "0", "--init-token", "--label", "dev", "--so-pin", softhsm.SO_PIN)
-        self.pkcs11_tool("--token-label", "dev", "--login", "--login-type", "so", "--so-pin", softhsm.SO_PIN,
-                         "--init-pin", "--new-pin", softhsm.PIN)
-        self.serial = re.search(r'serial: "(\w+)"', self.tool("describe").stdout)[1]
-
-    @property
-    def module(self):
-        return MODULE
-
-    @property
-    def env(self):
-        return {"TPM2_PKCS11_STORE": str(self.store), "TSS2_LOG": "all+NONE",
-                "TPM2_PKCS11_TCTI": f"swtpm:host=127.0.0.1,port={self.port}"}
-
-    def pkcs11_tool(self, *arguments):
-        subprocess.run(["pkcs11-tool", "--module", MODULE, *arguments], env={**os.environ, **self.env}, check=True,
-                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-
-    def make_key(self, algorithm):
-        """Ours where it can be: this module decrypts to make RSA signatures, and our keys only sign."""
-        if algorithm == "p-256":
-            return signers.make_keys(self, algorithm)[0]
-        self.pkcs11_tool("--token-label", "dev", "--login", "--pin", softhsm.PIN, "--keypairgen", "--key-type",
-                         "rsa:3072", "--id", "01", "--label", algorithm, "--usage-sign")
-        public_key = re.search(r"public_key: (\S+)", self.tool("describe").stdout)[1]
-        return signers.key(algorithm, "dev", "01", algorithm, public_key)
-
-    def copy(self, directory):
-        """There is one TPM: the token itself, with its PIN where the signer looks for it."""
-        return self
-
-    def close(self):
-        self.tpm.terminate()
-        self.tpm.wait()
-
-
-def two_free_ports():
-    """A port whose successor is free as well."""
-    while True:
-        with socket.socket() as a, socket.socket() as b:
-            a.bind(("127.0.0.1", 0))
-            port = a.getsockname()[1]
-            try:
-                b.bind(("127.0.0.1", port + 1))
-                return port
-            except (OSError, OverflowError):
-                pass
-
-
-def wait_port(port):
-    for _ in range(500):
-        with socket.socket() as s:
-            if s.connect_ex(("127.0.0.1", port + 1)) == 0:
-                return
-        time.sleep(0.02)
-    raise AssertionError("swtpm does not listen")
+PATIENT = ("--call-timeout", "20000")  # an RSA signature of a TPM on a busy machine
+WRONG = "9999"
+EXIT_PIN = 77
+CKR_PIN_INCORRECT, CKR_PIN_LOCKED = 0xA0, 0xA4
 
 
 class AnotherModule(unittest.TestCase):
+    def setUp(self):
+        self.work = tempfile.TemporaryDirectory(prefix="cs")
+        self.addCleanup(self.work.cleanup)
+
+    def token(self, label="dev"):
+        token = tpm.Tpm(Path(self.work.name) / label, label)
+        self.addCleanup(token.close)
+        return token
+
+    def signer(self, token, key, **more):
+        return signers.Signer(token, signers.policy(token, "dev", [key]), separate=False, options=PATIENT, **more)
+
+
+class Keys(AnotherModule):
     def test_keys_are_made_found_and_used(self):
         """One key at a time: without a resource manager the TPM has no room for two."""
         for algorithm in ALGORITHMS:
             with self.subTest(algorithm):
-                self.sign_with(algorithm)
-
-    def sign_with(self, algorithm):
-        with tempfile.TemporaryDirectory(prefix="cs") as work:
-            token = Tpm(Path(work) / "t")
-            try:
-                keys = [token.make_key(algorithm)]
-                policy = signers.policy(token, "dev", keys)
-                with signers.Signer(token, policy, module=MODULE, separate=False,
-                                    options=("--call-timeout", "20000")) as signer, signer.connect() as c:
+                token = self.token(algorithm)
+                key = token.make_key(algorithm, algorithm)
+                with self.signer(token, key) as signer, signer.connect() as c:
                     health = c.status()
-                    self.assertEqual((health.ready, health.keys), (True, len(keys)), health.message)
-                    artifacts = [artifact(key, key["name"]) for key in keys]
-                    results = c.sign(document(policy, artifacts), artifacts=[(n, 1) for n in range(len(keys))])
-                    for key, wanted, result in zip(keys, artifacts, results):
-                        self.assertEqual(result.outcome, signer_client.OK, result.message)
-                        verify(key, wanted, result.raw)
-            finally:
-                token.close()
+                    self.assertEqual((health.ready, health.keys), (True, 1), health.message)
+                    wanted = artifact(key)
+                    result, = c.sign(document(signer.value, [wanted]))
+                    self.assertEqual(result.outcome, signer_client.OK, result.message)
+                    verify(key, wanted, result.raw)
+
+
+class Flows(AnotherModule):
+    def template(self, tpm_label):
+        """One token is on a TPM, the other on SoftHSM: this module gives all its tokens the same serial."""
+        def make(label):
+            if label != tpm_label:
+                return token_template(label)
+            token = self.token(label)
+            more = {} if label == "dev" else {"quorum": QUORUM}
+            return token, [token.make_key(f"app-{label}", "p-256", **more)]
+        return make
+
+    def signed(self, it, reply):
+        key, = [key for key in it.policy["keys"] if key["name"] == reply.json["artifacts"][0]["key"]]
+        it.wait_state(reply.json["id"], "signed")
+        view = it.request(reply.json["id"])
+        verify_released(key, view["artifacts"][0], base64.b64decode(view["signatures"][0]))
+
+    def selftests(self, it, label):
+        return sum(event["detail"]["token"] == label
+                   for event in of_kind(map(json.loads, it.export()[0]), "signer.selftest"))
+
+    def test_main_flows(self):
+        """At once or after two approvals, self-tests, restarts; both verifiers agree, with the journals."""
+        for label in ("dev", "prod"):
+            with self.subTest(label), Instance(template=self.template(label), separate=False,
+                                               options=(*PATIENT, "--selftest-interval", "3")) as it:
+                self.sign_and_restart(it, label)
+
+    def ask(self, it, label, image):
+        """A request under the TPM's key, approved if it has to be."""
+        reply = it.agent.submit(f"app-{label}", image)
+        if label == "prod":
+            self.assertEqual((reply.status, reply.json["state"]), (202, "pending"), reply.body)
+            it.approve(reply.json["id"], "approver1")
+            self.assertEqual(it.request(reply.json["id"])["state"], "pending")
+            it.approve(reply.json["id"], "approver2")
+        return reply
+
+    def sign_and_restart(self, it, label):
+        reply = self.ask(it, label, b"image")
+        self.assertEqual(reply.status, 201 if label == "dev" else 202, reply.body)
+        self.signed(it, reply)
+        before = self.selftests(it, label)
+        it.wait(lambda: self.selftests(it, label) > before, "another self-test")
+
+        signer = it.signers[label]
+        os.kill(signer.child_pids()[0], signal.SIGTERM)  # SIGKILL leaves its objects in a TPM without a manager
+        self.signed(it, self.ask(it, label, b"after the end of the child"))
+        self.assertEqual(signer.stop(), 0)
+        waiting = self.ask(it, label, b"while it is away")
+        self.assertEqual(waiting.status, 202, waiting.body)
+        signer.start(wait=False)
+        self.signed(it, waiting)
+        self.assertEqual(it.stop(), 0)
+        it.start()
+        self.signed(it, self.ask(it, label, b"after a restart"))
+        lines, head = it.export()
+        status, output = it.verify(lines, head, [path for s in it.signers.values() for path in journal_files(s)])
+        self.assertEqual(status, 0, output)
+
+
+class OneTry(AnotherModule):
+    def setUp(self):
+        super().setUp()
+        self.tpm = self.token()
+        self.key = self.tpm.make_key("app", "p-256")
+
+    def refused(self, signer, times=3):
+        for _ in range(times):
+            self.assertEqual(signer.run()[0], EXIT_PIN)
+
+    def works(self, signer):
+        ready = len(signer.events("child-ready"))
+        signer.start(wait=False)
+        signer.wait_log("child-ready", ready + 1)
+        with signer.connect() as c:
+            self.assertEqual(c.sign(document(signer.value, [artifact(self.key)]))[0].outcome, signer_client.OK)
+        signer.stop()
+
+    def test_wrong_pin(self):
+        """The TPM itself counts one refused PIN, whatever the number of starts."""
+        with self.signer(self.tpm, self.key, shim=True, start=False) as signer:
+            self.tpm.write_pin(WRONG)
+            self.refused(signer)
+            self.assertEqual((self.tpm.refused_pins(), signer.calls("C_Login")), (1, [CKR_PIN_INCORRECT]))
+            self.tpm.write_pin(softhsm.PIN)
+            self.works(signer)
+            # the control: who tries it each time is counted each time
+            self.tpm.pkcs11_tool("--token-label", "dev", "--login", "--pin", WRONG, "--list-objects", check=False)
+            self.assertEqual(self.tpm.refused_pins(), 2)
+
+    def test_pin_changed_on_the_token(self):
+        with self.signer(self.tpm, self.key, shim=True) as signer:
+            self.assertEqual(signer.stop(), 0)
+            self.tpm.pkcs11_tool("--token-label", "dev", "--login", "--pin", softhsm.PIN, "--change-pin", "--new-pin",
+                                 WRONG)
+            self.refused(signer)
+            self.assertEqual((self.tpm.refused_pins(), signer.calls("C_Login")), (1, [0, CKR_PIN_INCORRECT]))
+            self.tpm.write_pin(WRONG)  # which is the right one now
+            self.works(signer)
+
+    def test_locked(self):
+        """A TPM that others have locked is asked once, and works when it was unlocked and the refusal cleared."""
+        with self.signer(self.tpm, self.key, shim=True, start=False) as signer:
+            for _ in range(3):
+                self.tpm.pkcs11_tool("--token-label", "dev", "--login", "--pin", WRONG, "--list-objects", check=False)
+            self.refused(signer)
+            self.assertEqual(signer.calls("C_Login"), [CKR_PIN_LOCKED])
+            self.tpm.forget_refused_pins()
+            self.refused(signer, 1)
+            subprocess.run([softhsm.SIGNER, "--clear-pin-refusal", "--state", signer.state], check=True,
+                           stdout=subprocess.DEVNULL)
+            self.works(signer)
+            self.assertEqual(self.tpm.refused_pins(), 0)
 
 
 if __name__ == "__main__":
-    if not (MODULE and shutil.which("swtpm") and shutil.which("pkcs11-tool")):
-        print("swtpm, libtpm2-pkcs11-1 or opensc is not installed")
+    if not tpm.is_there():
+        print("SKIP-OK: swtpm, libtpm2-pkcs11-1 or opensc is not installed")
         sys.exit(77)
-    unittest.main()
+    result = unittest.main(exit=False).result
+    if result.wasSuccessful():
+        print("promise R6: a TPM, which counts refused PINs itself, counted one in all; the main flows run on it")
+    sys.exit(not result.wasSuccessful())

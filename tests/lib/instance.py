@@ -124,9 +124,10 @@ def token_template(label):
 
 
 class Instance:
-    """countersignd with the signers of tokens dev and prod."""
+    """countersignd with the signers of tokens dev and prod; `template` makes a token and its keys, by label."""
 
-    def __init__(self, children=1, config=None, start=True, change_policy=None, change_access=None, **signer_more):
+    def __init__(self, children=1, config=None, start=True, change_policy=None, change_access=None,
+                 template=token_template, **signer_more):
         self.directory = Path(tempfile.mkdtemp(prefix="csi", dir="/tmp"))
         self.directory.chmod(0o755)
         self.log_file = self.directory / "daemon.log"
@@ -137,7 +138,7 @@ class Instance:
         self.port = 0
         self.signers = {}
         self.make_pki()
-        self.make_policy(change_policy)
+        self.make_policy(template, change_policy)
         self.make_access(change_access)
         self.signer_arguments = {"children": children, **signer_more}
         if start:
@@ -163,11 +164,11 @@ class Instance:
         self.crl_file = self.directory / "crl.pem"
         self.crl_file.write_bytes(self.ca.crl())
 
-    def make_policy(self, change=None):
+    def make_policy(self, template, change=None):
         self.tokens = {}
         keys, tokens = [], []
         for label in ("dev", "prod"):
-            self.tokens[label], own = token_template(label)
+            self.tokens[label], own = template(label)
             keys += copy.deepcopy(own)
             tokens.append({"name": label, "label": label, "serial": self.tokens[label].serial, "environment": label,
                            "software_token": True})

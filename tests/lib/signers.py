@@ -83,7 +83,7 @@ class Signer:
         self.value = value
         self.environment = environment
         self.children = children
-        self.module = module or softhsm.MODULE
+        self.module = module or token.module
         self.options = options
         self.env = env or {}
         self.user = SIGNER_UID if separate and os.geteuid() == 0 else None
@@ -181,6 +181,8 @@ class Signer:
 
     def log(self):
         """Log lines so far, as objects."""
+        if not self.log_file.exists():
+            return []
         return [json.loads(line) for line in self.log_file.read_text().splitlines() if line.startswith("{")]
 
     def events(self, name):
