@@ -86,7 +86,7 @@ policy: approvers {approver}, instance name, keys {policykey}, tokens {token}, t
 approver: group name, keys [approvalkey], person name
 approvalkey: algorithm name, enrolment bytes, spki bytes
 policykey: algorithm name, cka_id hex, disabled bool, environment env, format name, hash hashname, imported bool, \
-max_wait count, name name, not_after? time, not_before? time, quorum {line}, spki bytes, token name
+max_uses? count, max_wait count, name name, not_after? time, not_before? time, quorum {line}, spki bytes, token name
 token: environment env, label text, name name, serial name, software_token bool
 """
 SHAPES = {name: [member.split() for member in members.split(",") if member.strip()] for name, members in
@@ -100,6 +100,13 @@ class Broken(Exception):
 def need(rule, *conditions):
     if not all(conditions):
         raise Broken(rule)
+
+
+def head(text, form="()([1-9][0-9]*):([0-9a-f]{64})"):
+    """A known head: the log's id or "", size, hash."""
+    found = re.fullmatch(form, text)
+    need(f"not a known head: {text}", found)
+    return found[1], int(found[2]), found[3]
 
 
 def lines(path):

@@ -13,7 +13,8 @@ from base64 import b64decode
 from collections import Counter
 from datetime import datetime
 from types import SimpleNamespace as Record
-from verify_form import DIGEST_INFO, SHAPES, Broken, fits, lines, load_policy, need, opened, parse, raw, sha256, verify
+from verify_form import (DIGEST_INFO, SHAPES, Broken, fits, head, lines, load_policy, need, opened, parse, raw, sha256,
+                         verify)
 from verify_journal import Journal
 
 
@@ -21,7 +22,7 @@ class Log:
     def __init__(self, heads=(), trusted=()):
         self.heads, self.trusted, self.journal = heads, trusted, Journal()
         self.hashes, self.findings, self.requests, self.policy = [], [], {}, None
-        self.instance, self.time, self.running, self.starts = None, "", False, 0
+        self.instance, self.time, self.running, self.starts, self.uses = None, "", False, 0, Counter()
 
     def line(self, data):
         self.hashes.append(sha256(b"\0" + data))
@@ -136,13 +137,17 @@ class Log:
         need("intent", not s.done, not s.open, not s.spent, d.attempt == s.attempt + 1)
         need("intent", d.spki_sha256 == a["key"]["spki_sha256"], d.token == self.policy.keys[a["key"]["name"]].token,
              d.tbs_sha256 == sha256(info + bytes.fromhex(a["digest"]["value"])))
-        s.attempt, s.open, s.start = d.attempt, True, self.starts
+        most = getattr(self.policy.keys[a["key"]["name"]], "max_uses", None)
+        need("intent-uses", not most or self.uses[d.spki_sha256] < most)
+        s.attempt, s.open, s.start, s.counted = d.attempt, True, self.starts, [d.spki_sha256] if most else []
+        self.uses.update(s.counted)
 
     def sign_done(self, ev, d):
         r, unknown = self.live(ev, waiting=False), ev.kind == "sign.unknown"
         s = dict(enumerate(r.slots)).get(d.artifact, Record(open=False, attempt=0))
         need("outcome", s.open, s.attempt == d.attempt)
         s.open, s.done, reached = False, d if ev.kind == "sign.done" else None, getattr(d, "reached_hsm", False)
+        self.uses.subtract(s.counted if not (s.done or unknown or reached) else [])
         s.spent, s.unknown = s.unknown and (unknown or reached), s.unknown or unknown
     sign_failed = sign_unknown = sign_done
 
@@ -162,12 +167,6 @@ class Log:
         self.findings += [(0, "empty")] * (not self.hashes) + [(0, "head")] * (bool(self.heads) and not known)
         self.findings[:0] = [(0, rule) for rule in self.journal.finish(self.time)]
         return 1 if self.findings else 0 if known else 3
-
-
-def head(text, form="()([1-9][0-9]*):([0-9a-f]{64})"):
-    found = re.fullmatch(form, text)
-    need(f"not a known head: {text}", found)
-    return found[1], int(found[2]), found[3]
 
 
 def run(args):

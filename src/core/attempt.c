@@ -230,6 +230,8 @@ static enum cs_rc write_intents(struct cs_attempt *a, struct cs_store *s, bool m
 						    CS_AS_SIGNING, e);
 		if (rc == CS_OK)
 			rc = write_intent(a, s, i, &detail, e);
+		if (rc == CS_OK)
+			rc = cs_key_uses_count(s, a->jobs[i].key, 1, e);
 		a->k->artifacts[i].state = CS_AS_SIGNING;
 		a->k->artifacts[i].attempts = a->jobs[i].number;
 	}
@@ -249,6 +251,8 @@ enum cs_rc cs_attempt_begin(struct cs_attempt *a, struct cs_store *s, struct cs_
 	enum cs_rc rc;
 
 	rc = cs_core_may_use(a->core, a->k, e);
+	if (rc == CS_OK)
+		rc = cs_key_uses_check(s, a->k, e);
 	if (rc == CS_OK)
 		rc = cs_core_change(a->core, s, a->k->row.num, &change, e);
 	if (rc == CS_OK)

@@ -163,7 +163,7 @@ enum cs_rc cs_core_signature(struct cs_core *c, const struct cs_caller *who, con
 
 /* --- keys, log, health --- */
 
-/** {"keys":[{"algorithm","disabled","environment","format","hash","max_wait","name","not_after"?,"not_before"?,"public_key"
+/** {"keys":[{"algorithm","disabled","environment","format","hash","max_uses"?,"max_wait","name","not_after"?,"not_before"?,"public_key"
  * (PEM),"quorum","software_token","spki_sha256","token"}]}; agents see the ones they may use. */
 enum cs_rc cs_core_keys(struct cs_core *c, const struct cs_caller *who, struct cs_answer *a,
 			struct cs_err *e) CS_MUST_CHECK;

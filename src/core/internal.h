@@ -351,6 +351,20 @@ typedef enum cs_rc cs_live_fn(struct cs_core *c, struct cs_store *s, const char 
 enum cs_rc cs_live_each(struct cs_core *c, struct cs_store *s, cs_live_fn *fn, void *arg,
 			struct cs_err *e) CS_MUST_CHECK;
 
+/* --- key_uses.c: keys with a limit of uses --- */
+
+/** What the keys of a submission have made so far; keys without a limit are left out. */
+enum cs_rc cs_key_uses_read(struct cs_core *c, const struct cs_policy *policy,
+			    const struct cs_submission *submission,
+			    int64_t used[static CS_ARTIFACTS_MAX], struct cs_err *e) CS_MUST_CHECK;
+/** CS_E_CONFLICT when a key of the case may not make what is still to be signed. */
+enum cs_rc cs_key_uses_check(struct cs_store *s, const struct cs_case *k,
+			     struct cs_err *e) CS_MUST_CHECK;
+/** Count an intent (by 1), or that its token was not asked (by −1); in the transaction of the
+ * event. */
+enum cs_rc cs_key_uses_count(struct cs_store *s, const struct cs_key *key, int64_t by,
+			     struct cs_err *e) CS_MUST_CHECK;
+
 /* --- view.c --- */
 
 /** Append the view of a case as JSON. */

@@ -32,6 +32,8 @@ static void write_key(struct cs_jw *w, const struct cs_policy *policy, const str
 	cs_jw_str(w, "format", cs_format_name(key->format));
 	cs_jw_str(w, "hash", cs_hash_name(key->hash));
 	cs_jw_bool(w, "imported", key->imported);
+	if (key->max_uses > 0)
+		cs_jw_int(w, "max_uses", key->max_uses);
 	cs_jw_int(w, "max_wait", key->max_wait);
 	cs_jw_str(w, "name", key->name);
 	if (key->not_after != INT64_MAX) {

@@ -27,6 +27,19 @@ static void cancel_by_policy(struct cs_core *c, const struct cs_case *k, const s
 		cs_log(CS_LOG_ERROR, "request-not-cancelled", "request %s: %s", k->row.id, e.msg);
 }
 
+/** A key that is used up makes no signature any more, so the request is over. */
+static bool has_uses_left(struct cs_core *c, const struct cs_case *k)
+{
+	struct cs_store *s = cs_reader_get(c);
+	struct cs_err e = { 0 };
+	const enum cs_rc rc = cs_key_uses_check(s, k, &e);
+
+	cs_reader_put(c, s);
+	if (rc == CS_E_CONFLICT)
+		cancel_by_policy(c, k, &e);
+	return rc == CS_OK;
+}
+
 /** Lifetimes, key identity and quorum once more, with every decision verified again. */
 static bool may_sign(struct cs_core *c, struct cs_case *k)
 {
@@ -39,6 +52,8 @@ static bool may_sign(struct cs_core *c, struct cs_case *k)
 			cancel_by_policy(c, k, &e);
 		return false; /* otherwise the timer expires it, or tries again */
 	}
+	if (!has_uses_left(c, k))
+		return false;
 	cs_case_verify_votes(k);
 	return cs_quorum_count(k->policy, &k->doc, k->votes, k->vote_count, &q, &e) == CS_OK &&
 	       q.met && !q.rejected;

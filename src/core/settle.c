@@ -34,6 +34,10 @@ static enum cs_rc write_outcome(struct cs_attempt *a, struct cs_store *s, size_t
 	} else {
 		cs_detail_not_done(detail, (int64_t)i, j->number, o->code, o->message,
 				   o->reached_hsm);
+		if (o->kind == CS_EV_SIGN_FAILED && !o->reached_hsm)
+			rc = cs_key_uses_count(s, j->key, -1, e);
+		if (rc != CS_OK)
+			return rc;
 	}
 	return cs_core_note(a->core, s, o->kind, "daemon", a->k->row.id, detail, e);
 }

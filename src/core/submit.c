@@ -128,6 +128,8 @@ static enum cs_rc submit_run(struct cs_core *c, struct cs_store *s, void *arg, s
 		return record_denial(c, x, s, e);
 	rc = cs_core_may_use(c, x->k, e);
 	if (rc == CS_OK)
+		rc = cs_key_uses_check(s, x->k, e);
+	if (rc == CS_OK)
 		rc = admit(c, x, s, e);
 	return rc == CS_OK ? record_request(c, x, s, e) : rc;
 }
@@ -260,6 +262,9 @@ static enum cs_rc try_submit(struct submit *x, struct cs_err *e)
 	if (!x->k)
 		return CS_FAIL(e, CS_E_NOMEM, "a request");
 	facts.policy = x->k->policy;
+	rc = cs_key_uses_read(x->core, facts.policy, x->submission, facts.used, e);
+	if (rc != CS_OK)
+		return rc;
 	x->verdict = cs_policy_judge(&facts, &x->k->doc);
 	if (x->verdict.judgement == CS_JUDGE_DENY)
 		return CS_OK;

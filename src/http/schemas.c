@@ -176,6 +176,7 @@ static const struct cs_schema_field key_fields[] = {
 	{ "format", CS_S_ENUM, REQUIRED, FORMATS, NULL },
 	{ "hash", CS_S_ENUM, REQUIRED, HASHES, NULL },
 	{ "imported", CS_S_BOOL, REQUIRED, NONE, "Whether the key was not made on its token." },
+	{ "max_uses", CS_S_INT, OPTIONAL, 1, CS_MAX_USES_MAX, NULL, NULL, "Signatures that it makes at most." },
 	{ "max_wait", CS_S_INT, REQUIRED, 1, CS_MAX_WAIT_MAX, NULL, NULL, "Seconds that a request may wait for approvals." },
 	{ "name", CS_S_NAME, REQUIRED, NAME, NULL },
 	{ "not_after", CS_S_TIME, OPTIONAL, NONE, NULL },

@@ -35,6 +35,7 @@
 #define CS_SIZE_MAX INT64_C(1099511627776) /* of an image: 1 TiB */
 #define CS_MAX_WAIT_DEFAULT (72 * 3600)    /* seconds a request may wait for approvals */
 #define CS_MAX_WAIT_MAX (30 * 86400)
-#define CS_QUORUM_PROD_MIN 2 /* no prod key with a smaller quorum */
+#define CS_MAX_USES_MAX INT64_C(1000000000) /* signatures; a signer keeps a byte for each */
+#define CS_QUORUM_PROD_MIN 2                /* no prod key with a smaller quorum */
 
 #endif

@@ -32,6 +32,7 @@ struct cs_key {
 	struct cs_pk *pk; /* owned by the policy */
 	struct cs_quorum_list quorum;
 	int64_t not_before, not_after; /* µs; 0 and INT64_MAX when open */
+	int64_t max_uses;              /* signatures that it makes at most; 0 = no limit */
 	int64_t max_wait;              /* seconds: expires − created of its requests at most */
 	bool disabled;
 	bool imported; /* CKA_LOCAL may be false (restored to a second HSM) */

@@ -39,6 +39,8 @@ static void write_key(struct cs_jw *w, const struct cs_key *k, const struct cs_t
 	cs_jw_str(w, "format", cs_format_name(k->format));
 	cs_jw_str(w, "hash", cs_hash_name(k->hash));
 	cs_jw_bool(w, "imported", k->imported);
+	if (k->max_uses > 0)
+		cs_jw_int(w, "max_uses", k->max_uses);
 	cs_jw_int(w, "max_wait", k->max_wait);
 	cs_jw_str(w, "name", k->name);
 	if (k->not_after != INT64_MAX)
@@ -215,6 +217,7 @@ static enum cs_rc read_key(const struct cs_json *object, const char *path,
 		CS_FIELD_WORD("format", &t.format),
 		CS_FIELD_WORD("hash", &t.hash),
 		CS_JSON_BOOL_FIELD("imported", false, &out->imported),
+		CS_JSON_INT_FIELD("max_uses", true, 1, CS_MAX_USES_MAX, &out->max_uses),
 		CS_JSON_INT_FIELD("max_wait", false, 1, CS_MAX_WAIT_MAX, &out->max_wait),
 		CS_FIELD_NAME("name", &t.name),
 		CS_JSON_STR_FIELD("not_after", true, CS_TEXT_ANY, 1, CS_NAME_MAX, &t.not_after),

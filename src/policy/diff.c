@@ -73,6 +73,7 @@ SHOW(key_pk, cs_key, show_pk(it->pk, out))
 SHOW(key_quorum, cs_key, cs_words_quorum(&it->quorum, out))
 SHOW(key_not_before, cs_key, show_time(it->not_before, out))
 SHOW(key_not_after, cs_key, show_time(it->not_after, out))
+SHOW(key_max_uses, cs_key, cs_words_limit(it->max_uses, out))
 SHOW(key_max_wait, cs_key, cs_words_duration(it->max_wait, out))
 SHOW(key_disabled, cs_key, show_flag(it->disabled, out))
 SHOW(key_imported, cs_key, show_flag(it->imported, out))
@@ -102,8 +103,9 @@ static const struct show key_shows[] = {
 	{ "algorithm", key_algorithm }, { "hash", key_hash },
 	{ "format", key_format },       { "public key", key_pk },
 	{ "quorum", key_quorum },       { "not_before", key_not_before },
-	{ "not_after", key_not_after }, { "max_wait", key_max_wait },
-	{ "disabled", key_disabled },   { "imported", key_imported },
+	{ "not_after", key_not_after }, { "max_uses", key_max_uses },
+	{ "max_wait", key_max_wait },   { "disabled", key_disabled },
+	{ "imported", key_imported },
 };
 
 static const struct show approver_shows[] = {

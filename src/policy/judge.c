@@ -167,6 +167,27 @@ static bool keys_are_in_use(struct judge *j)
 	return true;
 }
 
+static bool keys_are_not_used_up(struct judge *j)
+{
+	const size_t count = j->facts->submission->count;
+
+	for (size_t i = 0; i < count; i++) {
+		const struct cs_key *k = j->keys[i];
+		int64_t asked = 0;
+
+		for (size_t n = 0; n < count; n++)
+			asked += j->keys[n] == k;
+		if (k->max_uses == 0 || j->facts->used[i] <= k->max_uses - asked)
+			continue;
+		decide(j, CS_RULE_KEY_USED_UP,
+		       "key %s has made %lld of the %lld signatures that its max_uses allows; use "
+		       "its successor",
+		       k->name, (long long)j->facts->used[i], (long long)k->max_uses);
+		return false;
+	}
+	return true;
+}
+
 static bool quorum_is_short(struct judge *j)
 {
 	for (size_t i = 0; i < j->facts->submission->count; i++) {
@@ -209,9 +230,16 @@ static bool quorum_is_reachable(struct judge *j)
 }
 
 static bool (*const checks[])(struct judge *j) = {
-	is_agent,           has_artifacts,        keys_are_allowed,
-	environment_is_one, formats_are_the_keys, hashes_are_the_keys,
-	keys_are_in_use,    quorum_is_short,      quorum_is_reachable,
+	is_agent,
+	has_artifacts,
+	keys_are_allowed,
+	environment_is_one,
+	formats_are_the_keys,
+	hashes_are_the_keys,
+	keys_are_in_use,
+	keys_are_not_used_up,
+	quorum_is_short,
+	quorum_is_reachable,
 };
 
 static void fill_artifacts(struct judge *j)

@@ -33,6 +33,8 @@ enum cs_judgement { CS_JUDGE_DENY, CS_JUDGE_PENDING, CS_JUDGE_APPROVED };
 	X(KEY_NOT_YET_VALID, "key-not-yet-valid", CS_JUDGE_DENY, CS_E_DENIED,                     \
 	  "The key's not_before has not come.")                                                   \
 	X(KEY_EXPIRED, "key-expired", CS_JUDGE_DENY, CS_E_DENIED, "The key's not_after is past.") \
+	X(KEY_USED_UP, "key-used-up", CS_JUDGE_DENY, CS_E_DENIED,                                 \
+	  "The key has made as many signatures as its max_uses allows.")                          \
 	X(QUORUM_TOO_LONG, "quorum-too-long", CS_JUDGE_DENY, CS_E_INVALID,                        \
 	  "The quorums of all keys together have at most 8 lines.")                               \
 	X(QUORUM_UNREACHABLE, "quorum-unreachable", CS_JUDGE_DENY, CS_E_DENIED,                   \
@@ -56,7 +58,8 @@ struct cs_facts {
 	const struct cs_policy *policy;
 	const struct cs_principal *principal;
 	const struct cs_submission *submission;
-	int64_t now; /* µs */
+	int64_t now;                    /* µs */
+	int64_t used[CS_ARTIFACTS_MAX]; /* by each artifact's key so far, where that has a limit */
 };
 
 /**

@@ -54,7 +54,7 @@ struct key_yaml {
 	const char *name, *token, *cka_id, *public_key;
 	int algorithm, hash, format;
 	const struct cs_yaml *quorum;
-	int64_t not_before, not_after, max_wait;
+	int64_t not_before, not_after, max_uses, max_wait;
 	bool disabled, imported;
 };
 
@@ -75,6 +75,7 @@ static const struct cs_yaml_field key_fields[] = {
 	FIELD(key_yaml, quorum, CS_Y_LIST, false, 0, CS_QUORUM_LINES_MAX),
 	FIELD(key_yaml, not_before, CS_Y_TIME, false, 0, 0),
 	FIELD(key_yaml, not_after, CS_Y_TIME, false, 0, 0),
+	FIELD(key_yaml, max_uses, CS_Y_INT, false, 1, CS_MAX_USES_MAX),
 	FIELD(key_yaml, max_wait, CS_Y_SECONDS, false, 1, CS_MAX_WAIT_MAX),
 	FLAG(key_yaml, disabled),
 	FLAG(key_yaml, imported),
@@ -249,6 +250,7 @@ static void read_key(const struct cs_yaml *entry, const char *where, struct cs_p
 	read_quorum(y.quorum, where, &k->quorum, p);
 	k->not_before = y.not_before;
 	k->not_after = y.not_after;
+	k->max_uses = y.max_uses;
 	k->max_wait = y.max_wait;
 	k->disabled = y.disabled;
 	k->imported = y.imported;

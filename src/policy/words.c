@@ -23,3 +23,11 @@ void cs_words_duration(int64_t seconds, struct cs_buf *out)
 	else
 		cs_buf_addf(out, "%llds", (long long)seconds);
 }
+
+void cs_words_limit(int64_t limit, struct cs_buf *out)
+{
+	if (limit > 0)
+		cs_buf_addf(out, "%lld", (long long)limit);
+	else
+		cs_buf_add_str(out, "open");
+}

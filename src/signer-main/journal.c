@@ -176,6 +176,11 @@ static enum cs_rc resume(struct cs_journal *j, struct cs_err *e)
 	return rc == CS_OK ? write_line(j, &start, e) : rc;
 }
 
+const char *cs_journal_state(const struct cs_journal *j)
+{
+	return j->state;
+}
+
 enum cs_rc cs_journal_open(const char *state, unsigned slot, const char *token,
 			   struct cs_journal **jp, struct cs_err *e)
 {

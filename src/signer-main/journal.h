@@ -26,6 +26,8 @@ struct cs_journal_entry {
  */
 enum cs_rc cs_journal_open(const char *state, unsigned slot, const char *token,
 			   struct cs_journal **jp, struct cs_err *e) CS_MUST_CHECK;
+/** The directory that it was opened in; borrowed. */
+const char *cs_journal_state(const struct cs_journal *j);
 void cs_journal_close(struct cs_journal *j);
 
 /** Before C_SignInit. After a failure nothing may be signed. */

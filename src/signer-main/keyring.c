@@ -13,6 +13,7 @@
 #include "base/der.h"
 #include "base/jcs.h"
 #include "base/log.h"
+#include "signer-main/key_uses.h"
 
 #define SELFTEST_TYPE "countersign-selftest-v1"
 #define RETRY_US (5 * CS_SECOND)       /* a key that is not usable may come back */
@@ -86,6 +87,14 @@ static enum cs_rc use(struct cs_keyring *kr, struct slot *s, const struct cs_tbs
 	enum cs_rc rc;
 
 	*outcomep = CS_SIGN_NOT_TRIED;
+	*codep = "uses";
+	rc = entry->request ? cs_key_uses_take(cs_journal_state(kr->journal), s->key, e) : CS_OK;
+	if (rc == CS_E_DENIED) {
+		*outcomep = CS_SIGN_REFUSED;
+		*codep = "key-used-up";
+	}
+	if (rc != CS_OK)
+		return rc;
 	*codep = "journal";
 	rc = cs_journal_begin(kr->journal, entry, e);
 	if (rc != CS_OK)

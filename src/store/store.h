@@ -248,4 +248,13 @@ enum cs_rc cs_store_mark_get(struct cs_store *s, enum cs_store_mark mark, int64_
 enum cs_rc cs_store_mark_set(struct cs_store *s, enum cs_store_mark mark, int64_t value,
 			     struct cs_err *e) CS_MUST_CHECK;
 
+/* --- uses of keys that have a limit: counted since they have one --- */
+
+/** 0 before the first. */
+enum cs_rc cs_store_key_uses(struct cs_store *s, const struct cs_sha256 *spki, int64_t *usesp,
+			     struct cs_err *e) CS_MUST_CHECK;
+/** @param by  1 for a use, −1 for one that did not happen after all */
+enum cs_rc cs_store_key_uses_count(struct cs_store *s, const struct cs_sha256 *spki, int64_t by,
+				   struct cs_err *e) CS_MUST_CHECK;
+
 #endif

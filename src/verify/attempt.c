@@ -82,6 +82,45 @@ static enum cs_rc check_target(struct cs_audit_verifier *v, const struct cs_audi
 	return CS_OK;
 }
 
+/* The counter of a key; NULL without memory. */
+static struct cs_key_use *find_use(struct cs_audit_verifier *v, const struct cs_sha256 *spki)
+{
+	struct cs_key_use *more;
+
+	for (size_t i = 0; i < v->use_count; i++)
+		if (cs_sha256_equal(&v->uses[i].spki, spki))
+			return &v->uses[i];
+	more = cs_more(v->uses, v->use_count, sizeof(*more));
+	if (!more)
+		return NULL;
+	v->uses = more;
+	v->uses[v->use_count] = (struct cs_key_use){ .spki = *spki };
+	return &v->uses[v->use_count++];
+}
+
+/* May a key that has a limit make one more? */
+static enum cs_rc check_uses(struct cs_audit_verifier *v, const struct cs_audited *a,
+			     struct cs_live *live, struct cs_err *e)
+{
+	const struct cs_artifact *artifact = &live->doc.artifacts[a->d.artifact];
+	const struct cs_key *key = cs_policy_key(v->policy, artifact->key);
+	struct cs_slot *slot = &live->slots[a->d.artifact];
+	struct cs_key_use *use;
+
+	slot->counted = key->max_uses > 0;
+	if (!slot->counted)
+		return CS_OK;
+	use = find_use(v, &artifact->key_spki);
+	if (!use)
+		return CS_FAIL(e, CS_E_NOMEM, "uses of keys");
+	if (use->count >= key->max_uses)
+		return cs_broken(v, "intent-uses", e,
+				 "key %s has had the %lld uses that its max_uses allows", key->name,
+				 (long long)key->max_uses);
+	use->count++;
+	return CS_OK;
+}
+
 enum cs_rc cs_check_intent(struct cs_audit_verifier *v, const struct cs_audited *a,
 			   struct cs_err *e)
 {
@@ -96,6 +135,8 @@ enum cs_rc cs_check_intent(struct cs_audit_verifier *v, const struct cs_audited 
 		rc = check_turn(v, a, live, e);
 	if (rc == CS_OK)
 		rc = check_target(v, a, live, e);
+	if (rc == CS_OK)
+		rc = check_uses(v, a, live, e);
 	if (rc != CS_OK)
 		return rc;
 	slot = &live->slots[a->d.artifact];
@@ -150,6 +191,8 @@ enum cs_rc cs_check_outcome(struct cs_audit_verifier *v, const struct cs_audited
 		slot->signature = a->d.signature;
 		live->done++;
 	} else {
+		if (slot->counted && !unknown && !a->d.reached_hsm)
+			find_use(v, &live->doc.artifacts[a->d.artifact].key_spki)->count--;
 		slot->spent = slot->unknown && (unknown || a->d.reached_hsm);
 		slot->unknown = slot->unknown || unknown;
 	}

@@ -17,6 +17,7 @@ struct cs_slot {
 	bool open;       /* that attempt has no outcome yet */
 	bool done;
 	bool unknown;  /* an attempt ended as sign.unknown */
+	bool counted;  /* as a use of a key that has a limit */
 	bool spent;    /* and the one more that it had then ended so too, or reached the token */
 	int64_t start; /* daemon starts before the open intent */
 	int64_t opened_at; /* time of the last intent */
@@ -38,6 +39,12 @@ struct cs_live {
 	char (*voters)[CS_NAME_MAX + 1]; /* owned; person of each vote, as it was cast */
 };
 
+/** Uses of one key, since it has a limit. */
+struct cs_key_use {
+	struct cs_sha256 spki;
+	int64_t count;
+};
+
 struct cs_journal;
 
 struct cs_audit_verifier {
@@ -55,6 +62,9 @@ struct cs_audit_verifier {
 	size_t head_count;
 	struct cs_sha256 *trusted; /* owned */
 	size_t trusted_count;
+
+	struct cs_key_use *uses; /* owned; of keys that have a limit */
+	size_t use_count;
 
 	struct cs_policy *policy;   /* in force; a reference, or NULL */
 	struct cs_map requests;     /* id → struct cs_live, NULL once ended */

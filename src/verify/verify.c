@@ -96,6 +96,7 @@ void cs_audit_free(struct cs_audit_verifier *v)
 	cs_map_done(&v->requests);
 	cs_journal_free(v->journal);
 	cs_policy_unref(v->policy);
+	free(v->uses);
 	free(v->trusted);
 	free(v->heads);
 	free(v->hashes);

@@ -201,6 +201,48 @@ class Lifetimes(unittest.TestCase):
         self.it.wait_state(other, "signed")
 
 
+    def sign(self, image):
+        """Ask for a dev signature: the state in which it ends."""
+        reply = self.it.agent.submit("app-dev", image)
+        if reply.status == 403:
+            return reply.json["rule"]
+        request = reply.json["id"]
+        ends = ("signed", "failed", "cancelled")
+        self.it.wait(lambda: self.it.request(request)["state"] in ends, "an end")
+        return self.it.request(request)["state"]
+
+    def test_a_key_makes_no_more_signatures_than_max_uses(self):
+        self.assertEqual(self.sign(b"without a limit"), "signed")
+        self.reload(max_uses=3)
+        self.assertEqual([self.sign(b"%d" % n) for n in range(2)], ["signed"] * 2)
+        waiting = [self.it.agent.submit("app-prod", b"%d" % n).json["id"] for n in range(5)]
+        self.it.stop()
+        self.it.start()
+        self.assertEqual([self.sign(b"%d" % n) for n in range(2, 5)], ["signed", "key-used-up", "key-used-up"])
+        for request in waiting:
+            self.it.decide(request, "approver1")
+            self.it.decide(request, "approver2")
+        self.it.wait(lambda: all(self.it.request(r)["state"] in ("signed", "cancelled") for r in waiting), "all ended")
+        views = [self.it.request(request) for request in waiting]
+        self.assertEqual(sorted(view["state"] for view in views), ["cancelled"] * 2 + ["signed"] * 3)
+        self.assertTrue(all("max_uses" in v["reason"] for v in views if v["state"] == "cancelled"))
+        self.it.verify(self.it.export()[0])
+        self.a_signer_counts_by_itself()
+        self.reload(max_uses=10)
+        self.assertEqual(self.sign(b"once more"), "signed")
+
+    def a_signer_counts_by_itself(self):
+        """The daemon forgot, or was taken over."""
+        self.it.stop()
+        with closing(sqlite3.connect(self.it.database)) as db, db:
+            forgotten = db.execute("DELETE FROM meta WHERE name LIKE 'uses:%'").rowcount
+        self.assertEqual(forgotten, 2)
+        self.it.start()
+        request = self.it.agent.submit("app-dev", b"one more").json["id"]
+        self.it.wait(lambda: [line for line in self.it.export()[0] if b'"code":"key-used-up"' in line], "the refusal")
+        self.assertEqual(self.it.request(request)["state"], "approved")
+
+
 class Kept(unittest.TestCase):
     """C14: nothing is ever deleted from the log."""
 

@@ -121,6 +121,25 @@ def everything():
     return log
 
 
+def limited(uses):
+    """A key that may make three signatures from some policy on, and is used so many times."""
+    log = Log()
+    log.start(Policy())
+    log.request(["app-dev"], state="approved").sign()
+    log.load(Policy().changed(2, lambda value: value["keys"][0].update(max_uses=3)))
+    for number in range(uses):
+        request = log.request(["app-dev"], state="approved")
+        request.intent(0, token=False)
+        request.not_done(0, "sign.failed", "CKR_TOKEN_NOT_PRESENT", False)
+        if number != 1:
+            request.sign()
+            continue
+        request.intent(0)
+        request.not_done(0, "sign.unknown", "connection", False)
+        request.end("request.failed", reason="the signer gave no answer")
+    return log
+
+
 NOISE = [  # events that concern no request
     ("auth.refused", {"count": 3, "reason": "certificate expired", "source": "192.0.2.7"}),
     ("access.refused", {"count": 1, "method": "GET", "path": "/v1/audit/head", "role": "agent"}),
@@ -725,6 +744,8 @@ def cases():
         yield f"honest: {make.__name__}", lines, {}, HONEST, None
         yield (f"honest: {make.__name__}, all known", lines,
                {"head": [head(lines, len(lines))], "journal": list(log.journal_files().values())}, ANCHORED, None)
+    yield "honest: a key with a limit", limited(3).chain(), {}, HONEST, None
+    yield "tampered: a key beyond its limit", limited(4).chain(), {}, FAILED, "intent-uses"
     for name, (tamper, rule) in TAMPERED.items():
         log = short()
         tamper(log)

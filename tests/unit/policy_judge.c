@@ -27,6 +27,7 @@ static const struct judged {
 	const char *principal;   /* NULL: ci-app */
 	struct artifact artifacts[2];
 	int64_t later; /* than NOW */
+	int64_t used;  /* by the keys so far */
 	enum cs_judgement judgement;
 	enum cs_rc rc;
 	const char *rule;
@@ -103,6 +104,21 @@ static const struct judged {
 	  .rc = CS_E_DENIED,
 	  .rule = "key-expired",
 	  .reason = "key app-prod signed until 2030-01-01T12:00:00.000000Z" },
+	{ .name = "last use of a key",
+	  .edit = { "max_wait: 24h", "max_uses: 10" },
+	  .artifacts = { { "app-prod", CS_HASH_SHA384, CS_FORMAT_NONE } },
+	  .used = 9,
+	  .judgement = CS_JUDGE_PENDING,
+	  .rule = "quorum",
+	  .reason = "2 of release" },
+	{ .name = "key used up by two artifacts",
+	  .edit = { "max_wait: 24h", "max_uses: 10" },
+	  .artifacts = { { "app-prod", CS_HASH_SHA384, CS_FORMAT_NONE },
+			 { "app-prod", CS_HASH_SHA384, CS_FORMAT_NONE } },
+	  .used = 9,
+	  .rc = CS_E_DENIED,
+	  .rule = "key-used-up",
+	  .reason = "key app-prod has made 9 of the 10 signatures" },
 	{ .name = "requester's owner is needed as approver",
 	  .access = { "[dev2, dev1]", "[dev2, approver2]" },
 	  .artifacts = { { "app-prod", CS_HASH_SHA384, CS_FORMAT_NONE } },
@@ -145,6 +161,7 @@ START_TEST(rules_judge)
 		.principal = cs_access_principal(access, t->principal ? t->principal : "ci-app"),
 		.submission = &submission,
 		.now = NOW + t->later,
+		.used = { t->used, t->used },
 	};
 	struct cs_request doc;
 	struct cs_verdict v;
@@ -168,8 +185,9 @@ START_TEST(quorums_of_many_groups_are_refused)
 	const struct artifact artifacts[2] = { { "app-dev", CS_HASH_SHA256, CS_FORMAT_NONE },
 					       { "app-prod", CS_HASH_SHA384, CS_FORMAT_NONE } };
 	struct cs_submission submission;
-	const struct cs_facts facts = { policy, cs_access_principal(access, "ci-app"), &submission,
-					NOW };
+	const struct cs_facts facts = {
+		policy, cs_access_principal(access, "ci-app"), &submission, NOW, { 0 }
+	};
 	struct cs_request doc;
 	struct cs_verdict v;
 
@@ -203,8 +221,9 @@ START_TEST(foreign_and_missing_keys_look_alike)
 	const struct artifact foreign[2] = { { "app-dev", CS_HASH_SHA256, CS_FORMAT_NONE } };
 	const struct artifact missing[2] = { { "app-dew", CS_HASH_SHA256, CS_FORMAT_NONE } };
 	struct cs_submission submission;
-	const struct cs_facts facts = { policy, cs_access_principal(access, "ci-app"), &submission,
-					NOW };
+	const struct cs_facts facts = {
+		policy, cs_access_principal(access, "ci-app"), &submission, NOW, { 0 }
+	};
 	struct cs_verdict a, b;
 	struct cs_request doc;
 	char *key;
@@ -230,8 +249,9 @@ START_TEST(document_is_complete)
 	struct cs_access *access = policy_files_access_list(policy, NULL);
 	const struct artifact artifacts[2] = { { "app-prod", CS_HASH_SHA384, CS_FORMAT_NONE } };
 	struct cs_submission submission;
-	const struct cs_facts facts = { policy, cs_access_principal(access, "ci-app"), &submission,
-					NOW };
+	const struct cs_facts facts = {
+		policy, cs_access_principal(access, "ci-app"), &submission, NOW, { 0 }
+	};
 	static struct cs_request doc, again; /* large */
 	struct cs_sha256 comment = cs_sha256(cs_bytes_of("for the field"));
 	struct cs_buf bytes;
@@ -391,8 +411,9 @@ START_TEST(verdicts_are_explained)
 	struct cs_policy *policy = policy_files_policy(&t->edit);
 	struct cs_access *access = policy_files_access_list(policy, &t->access);
 	struct cs_submission submission;
-	const struct cs_facts facts = { policy, cs_access_principal(access, "ci-app"), &submission,
-					NOW };
+	const struct cs_facts facts = {
+		policy, cs_access_principal(access, "ci-app"), &submission, NOW, { 0 }
+	};
 	struct cs_buf text;
 
 	make_submission(t->artifacts, &submission);
@@ -419,6 +440,8 @@ static const struct differing {
 	  "key app-prod: not_after: 2030-01-01T12:00:00.000000Z -> open\n"
 	  "key app-prod: max_wait: 24h -> 72h\n"
 	  "key app-prod: disabled: false -> true\n" },
+	{ { "max_wait: 24h", "max_wait: 24h\n    max_uses: 1000" },
+	  "key app-prod: max_uses: open -> 1000\n" },
 	{ { "max_wait: 24h", "max_wait: 90m" }, "key app-prod: max_wait: 24h -> 90m\n" },
 	{ { "max_wait: 24h", "max_wait: 45s" }, "key app-prod: max_wait: 24h -> 45s\n" },
 	{ { "software_token: true", "software_token: false" },

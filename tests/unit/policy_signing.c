@@ -139,6 +139,8 @@ static const struct broken {
 	  { "not_after: 2030", "not_after: 2020" },
 	  { { 33, "not_after must be later than not_before" } } },
 	{ "no such day", { "2026-01-01", "2026-02-30" }, { { 32, "is not a time" } } },
+	{ "no use at all", { "max_wait: 24h", "max_uses: 0" }, { { 34, "max_uses" } } },
+	{ "too many uses", { "max_wait: 24h", "max_uses: 1000000001" }, { { 34, "max_uses" } } },
 	{ "max_wait too long", { "max_wait: 24h", "max_wait: 31d" }, { { 34, "max_wait" } } },
 	{ "max_wait without a unit", { "max_wait: 24h", "max_wait: 24" }, { { 34, "duration" } } },
 	{ "unknown key of a key",

@@ -52,6 +52,8 @@ enum cs_rc cs_store_decisions(struct cs_store *s, int64_t num, cs_decision_fn *f
 	return rc == CS_E_NOT_FOUND ? CS_OK : rc;
 }
 
+#define CS_USES_NAME (sizeof("uses:") + CS_SHA256_HEX)
+
 static const char *const mark_names[] = {
 	[CS_MARK_RUNNING] = "running",
 	[CS_MARK_POLICY_SEQ] = "policy_seq",
@@ -75,4 +77,37 @@ enum cs_rc cs_store_mark_set(struct cs_store *s, enum cs_store_mark mark, int64_
 {
 	return sq_run(s, sq_bind(s, SQ_MARK_SET, "ti", mark_names[mark], value), NULL,
 		      "writing a mark", e);
+}
+
+/* --- uses of keys */
+
+/** The name of a key's counter among the marks. */
+static const char *uses_name(const struct cs_sha256 *spki, char out[static CS_USES_NAME])
+{
+	char hex[CS_SHA256_HEX];
+
+	cs_sha256_hex(spki, hex);
+	snprintf(out, CS_USES_NAME, "uses:%s", hex);
+	return out;
+}
+
+enum cs_rc cs_store_key_uses(struct cs_store *s, const struct cs_sha256 *spki, int64_t *usesp,
+			     struct cs_err *e)
+{
+	char name[CS_USES_NAME];
+	sqlite3_stmt *st = sq_bind(s, SQ_MARK_GET, "t", uses_name(spki, name));
+	enum cs_rc rc = sq_next(s, st, "reading the uses of a key", e);
+
+	*usesp = rc == CS_OK ? sqlite3_column_int64(st, 0) : 0;
+	sq_reset(st);
+	return rc == CS_E_NOT_FOUND ? CS_OK : rc;
+}
+
+enum cs_rc cs_store_key_uses_count(struct cs_store *s, const struct cs_sha256 *spki, int64_t by,
+				   struct cs_err *e)
+{
+	char name[CS_USES_NAME];
+
+	return sq_run(s, sq_bind(s, SQ_USES_COUNT, "ti", uses_name(spki, name), by), NULL,
+		      "counting a use of a key", e);
 }

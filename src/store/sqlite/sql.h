@@ -91,6 +91,8 @@
 	  "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")                                               \
 	R(DECISION_LIST, "SELECT person, n, verdict, spki, envelope, comment, seq FROM decision "  \
 			 "WHERE request = ?1 ORDER BY seq")                                        \
+	W(USES_COUNT, "INSERT INTO meta (name, value) VALUES (?1, ?2) "                            \
+		      "ON CONFLICT (name) DO UPDATE SET value = value + excluded.value")           \
 	R(MARK_GET, "SELECT value FROM meta WHERE name = ?1")                                      \
 	W(MARK_SET, "UPDATE meta SET value = ?2 WHERE name = ?1")
 
