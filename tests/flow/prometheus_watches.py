@@ -194,6 +194,8 @@ class Prometheus:
             with urllib.request.urlopen(url, timeout=10) as reply:
                 return json.load(reply)
         except urllib.error.HTTPError as error:
+            if error.code == 503:
+                raise  # it is still starting
             return json.load(error)
 
     def query(self, expr):
