@@ -55,7 +55,7 @@
 	NUM(request_timeout, "request-timeout", CS_Y_SECONDS, 1, 600, 20,                          \
 	    "A request that takes longer to arrive is cut off; the first one of a connection, "    \
 	    "if it has not arrived this long after the handshake.")                                \
-	NUM(idle_timeout, "idle-timeout", CS_Y_SECONDS, 1, 3600, 30,                               \
+	NUM(idle_timeout, "idle-timeout", CS_Y_SECONDS, 1, 3600, 20,                               \
 	    "A connection is closed when it has not sent the next whole request line after this "  \
 	    "time.")                                                                               \
 	NUM(body_max, "body-max", CS_Y_BYTES, CS_KIB, CS_BODY_MAX, CS_BODY_MAX,                    \

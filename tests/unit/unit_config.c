@@ -200,7 +200,7 @@ START_TEST(print_reads_back)
 	cs_config_print(again, &second);
 	ck_assert_str_eq(cs_buf_str(&first), cs_buf_str(&second));
 	ck_assert_ptr_nonnull(strstr(cs_buf_str(&first), "\ndisk-watermark: 256MiB\n"));
-	ck_assert_ptr_nonnull(strstr(cs_buf_str(&first), "\nidle-timeout: 30s\n"));
+	ck_assert_ptr_nonnull(strstr(cs_buf_str(&first), "\nidle-timeout: 20s\n"));
 	ck_assert_ptr_nonnull(strstr(cs_buf_str(&first), "\n# client-crl is not set\n"));
 	cs_buf_done(&first);
 	cs_buf_done(&second);
