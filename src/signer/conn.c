@@ -283,15 +283,17 @@ enum cs_rc cs_signer_conn_read(struct cs_signer_conn *c, const char *token, stru
 void cs_signer_conn_end(struct cs_signer_conn *c, const char *token, const struct cs_err *why,
 			struct cs_exchange_list *back)
 {
-	const bool is_orderly = why->rc != CS_E_INVALID && why->rc != CS_E_TOO_LARGE;
-	struct cs_err ignored = { 0 }, doubt = *why;
+	bool is_orderly = why->rc != CS_E_INVALID && why->rc != CS_E_TOO_LARGE;
+	struct cs_err last = { 0 }, doubt = *why;
 	struct cs_exchange *x;
 
 	/* After this the signer can hand over no more answers, so it begins nothing more either;
-	 * what it had handed over before can still be read, and counts. */
+	 * what it had handed over before can still be read, and counts. What cannot be read to its
+	 * end, or not be understood, may be the answer that another frame was begun after. */
 	shutdown(c->fd, SHUT_RDWR);
-	while (is_orderly && cs_signer_conn_read(c, token, &ignored) == CS_OK)
+	while (is_orderly && cs_signer_conn_read(c, token, &last) == CS_OK)
 		;
+	is_orderly = is_orderly && last.rc == CS_E_CLOSED;
 	x = cs_exchange_list_take(&c->flying);
 	if (x) {
 		cs_err_prefix(&doubt, "signer %s", token);

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "signer/client.h"
+#include "signer/conn.h"
 #include "unit/unit_signer.h"
 
 #define TIMEOUT_US (CS_SECOND / 5)
@@ -91,7 +91,9 @@ static void answer(int fd, char step)
 		cs_buf_add_str(&body, "no such frame");
 		send_body(fd, CS_MSG_ERROR, &body);
 		break;
-	default: cs_buf_add(&body, "\0\0\0\x20\x03\0\0", 7); (void)!write(fd, body.data, body.len);
+	default:
+		cs_buf_add(&body, "\0\0\0\x20\x03\0\0", 7);
+		(void)!send(fd, body.data, body.len, MSG_NOSIGNAL);
 	}
 	cs_buf_done(&body);
 }
@@ -370,6 +372,66 @@ START_TEST(frames_behind_one_another)
 }
 END_TEST
 
+/* What had been handed over when a connection ends with two frames on it. */
+static const struct handed_over {
+	const char *answers;
+	enum cs_rc rc[2];
+	bool is_back; /* the second was not begun */
+} handed_over[] = {
+	{ "", { CS_E_TIMEOUT, CS_OK }, true },
+	{ "0", { CS_E_TIMEOUT, CS_OK }, true },
+	{ "0d", { CS_OK, CS_E_TIMEOUT }, false },
+	{ "0d0d", { CS_OK, CS_OK }, false },
+	/* who breaks the protocol at the end may have begun the second, too */
+	{ "e", { CS_E_TIMEOUT, CS_E_TIMEOUT }, false },
+	{ "1", { CS_E_TIMEOUT, CS_E_TIMEOUT }, false },
+};
+
+static void begin_exchange(struct asking *a, _Atomic size_t *load)
+{
+	*a = (struct asking){ .x = { .frame = cs_bytes_of("frame"),
+				     .asked = 1,
+				     .on_result = count_result,
+				     .on_end = note_end,
+				     .load = load } };
+	sem_init(&a->ended, 0, 0);
+}
+
+START_TEST(a_connection_ends_with_frames_on_it)
+{
+	const struct handed_over *row = &handed_over[_i];
+	const struct cs_err why = { .rc = CS_E_TIMEOUT, .msg = "no answer in time" };
+	struct cs_exchange_list back;
+	struct cs_signer_conn c;
+	struct asking asks[2];
+	_Atomic size_t load = 2;
+	struct cs_err e = { 0 };
+	int fds[2];
+
+	cs_exchange_list_init(&back);
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+	cs_signer_conn_init(&c);
+	c.fd = fds[0];
+	c.state = CS_CONN_OPEN;
+	for (size_t i = 0; i < 2; i++) {
+		begin_exchange(&asks[i], &load);
+		ck_assert_int_eq(cs_signer_conn_send(&c, &asks[i].x, &e), CS_OK);
+	}
+	for (const char *step = row->answers; *step; step++)
+		answer(fds[1], *step);
+	cs_signer_conn_end(&c, "prod", &why, &back);
+	ck_assert_ptr_eq(cs_exchange_list_take(&back), row->is_back ? &asks[1].x : NULL);
+	ck_assert_uint_eq(load, row->is_back);
+	for (size_t i = 0; i < 2; i++) {
+		ck_assert_int_eq(asks[i].x.err.rc, row->rc[i]);
+		ck_assert_int_eq(asks[i].x.sent, i == 0 || !row->is_back);
+		sem_destroy(&asks[i].ended);
+	}
+	cs_signer_conn_done(&c);
+	close(fds[1]);
+}
+END_TEST
+
 #define SHARERS 8
 #define ROUNDS 100
 
@@ -494,6 +556,8 @@ TCase *tcase_client(void)
 	tcase_add_test(t, a_closed_idle_connection_is_replaced);
 	tcase_add_loop_test(t, frames_behind_one_another, 0,
 			    (int)(sizeof(pipelines) / sizeof(pipelines[0])));
+	tcase_add_loop_test(t, a_connection_ends_with_frames_on_it, 0,
+			    (int)(sizeof(handed_over) / sizeof(handed_over[0])));
 	tcase_add_test(t, threads_share_the_pool);
 	tcase_add_test(t, nobody_listens);
 	tcase_add_test(t, a_signer_of_another_user_is_not_asked);
