@@ -130,7 +130,7 @@ static void open_one(struct cs_signer *s)
 }
 
 /* Another policy than the exchange was made under: the child will be replaced, or the exchange is
- * old. Either way this connection is given nothing more. */
+ * old. Either way this connection is given nothing more, and makes room once it has answered. */
 static bool has_policy(struct cs_signer *s, struct cs_signer_conn *c, struct cs_exchange *x)
 {
 	struct cs_err e = { 0 };
@@ -142,6 +142,8 @@ static bool has_policy(struct cs_signer *s, struct cs_signer_conn *c, struct cs_
 		   (long long)c->hello.policy_version);
 	end_with(s, x, &e);
 	c->is_retired = true;
+	if (c->in_flight == 0)
+		end_conn(s, c, &e);
 	return false;
 }
 

@@ -344,6 +344,11 @@ static const struct pipeline {
 	  NULL,
 	  { CS_E_TIMEOUT, CS_E_BUSY, CS_E_BUSY, CS_E_BUSY },
 	  { true, false, false, false } },
+	/* a connection of another policy is no reason to keep the others waiting */
+	{ "p.",
+	  "h??0d0d?0d.",
+	  { CS_E_UNAVAILABLE, CS_OK, CS_OK, CS_OK },
+	  { false, true, true, true } },
 	/* a signer that breaks the protocol is trusted in nothing */
 	{ "h???1.",
 	  "h?0d.",
