@@ -53,6 +53,7 @@ struct cs_http {
 	atomic_uint generation;  /* counts loads of tls */
 	atomic_bool stopping;    /* nothing new is accepted, replies close */
 	atomic_llong in_flight;  /* requests begun and not yet answered */
+	atomic_llong resuming;   /* threads that hand a connection back at this moment */
 	atomic_llong long_polls; /* parked */
 };
 

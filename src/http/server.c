@@ -577,7 +577,7 @@ void cs_http_stop(struct cs_http *h, int64_t deadline)
 	atomic_store(&h->stopping, true);
 	/* a suspended connection would make MHD_stop_daemon panic: requests inside the core are
 	 * waited for beyond the deadline, those that only trickle are not */
-	while (atomic_load(&h->in_flight) > 0) {
+	while (atomic_load(&h->in_flight) > 0 || atomic_load(&h->resuming) > 0) {
 		if (cs_clock_mono() >= deadline) {
 			pthread_mutex_lock(&h->lock);
 			for (struct cs_conn *c = h->conns; c; c = c->next)

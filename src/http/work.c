@@ -76,6 +76,18 @@ static enum cs_rc recheck(struct cs_conn *c, struct cs_err *e)
 	return CS_OK;
 }
 
+/* The event loop has the connection from here on. It may end, and the stop be over, before
+ * libmicrohttpd has returned from this, so the stop waits for that, too. */
+static void resume(struct cs_conn *c)
+{
+	struct cs_http *h = c->http;
+
+	c->step = CS_STEP_REPLY;
+	atomic_fetch_add(&h->resuming, 1);
+	MHD_resume_connection(c->mhd);
+	atomic_fetch_sub(&h->resuming, 1);
+}
+
 /* Returns false when the connection was parked. */
 static bool serve(struct cs_conn *c)
 {
@@ -105,7 +117,7 @@ static bool serve(struct cs_conn *c)
 
 /* --- starters --- */
 
-/* On one of the core's threads. The event loop has the connection from here on. */
+/* On one of the core's threads. */
 static void answered(struct cs_call *call, enum cs_rc rc, const struct cs_err *e)
 {
 	struct cs_conn *c = CS_OWNER(struct cs_conn, call, call);
@@ -116,8 +128,7 @@ static void answered(struct cs_call *call, enum cs_rc rc, const struct cs_err *e
 		cs_reply_problem(c, rc, e->msg, &c->answer, NULL);
 	cs_answer_done(&c->answer);
 	cs_count_handled(&c->http->counters, c->route, cs_clock_mono() - c->queued);
-	c->step = CS_STEP_REPLY;
-	MHD_resume_connection(c->mhd);
+	resume(c);
 }
 
 static void start(struct cs_job *job)
@@ -164,8 +175,7 @@ void *cs_http_work(void *arg)
 		if (!serve(c))
 			continue;
 		cs_count_handled(counters, c->route, cs_clock_mono() - start);
-		c->step = CS_STEP_REPLY;
-		MHD_resume_connection(c->mhd);
+		resume(c);
 	}
 	return NULL;
 }
