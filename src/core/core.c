@@ -131,6 +131,7 @@ enum cs_rc cs_core_open(const struct cs_core_config *config, const struct cs_cor
 		return CS_FAIL(e, CS_E_NOMEM, "the core");
 	rc = core_start(c, config, files, e);
 	if (rc != CS_OK) {
+		cs_core_drain(c); /* the timer may have begun attempts */
 		stop_threads(c);
 		core_free(c);
 		return rc;
