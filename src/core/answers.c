@@ -17,35 +17,50 @@ static enum cs_rc check_signature(const struct cs_attempt *a, size_t i, struct c
 				  struct cs_err *e)
 {
 	const struct cs_attempt_job *j = &a->jobs[i];
-	enum cs_rc rc = cs_format_finish(&a->k->doc, i, cs_buf_bytes(&j->raw), sig, e);
+	enum cs_rc rc = cs_buf_ok(&j->raw, "a signature", e);
 
+	if (rc == CS_OK)
+		rc = cs_format_finish(&a->k->doc, i, cs_buf_bytes(&j->raw), sig, e);
 	if (rc == CS_OK)
 		rc = cs_format_verify(&a->k->doc, i, j->key->pk, cs_buf_bytes(sig), e);
 	return rc;
 }
 
+/** May be tried again, but for the one attempt that an artifact has after sign.unknown: once that
+ * has reached the token, there may be two signatures, and no third is made. */
+static enum cs_artifact_state state_after_failure(const struct cs_attempt *a, size_t i,
+						  bool reached_hsm)
+{
+	return reached_hsm && a->k->artifacts[i].unknowns > 0 ? CS_AS_FAILED : CS_AS_WAITING;
+}
+
+/** One that could not be looked at is lost, not wrong. */
 static void judge_signature(struct cs_attempt *a, size_t i)
 {
 	struct cs_attempt_job *j = &a->jobs[i];
 	struct cs_outcome *o = &j->outcome;
+	const enum cs_rc rc = check_signature(a, i, &o->signature, &j->error);
 
-	if (check_signature(a, i, &o->signature, &j->error) == CS_OK) {
+	if (rc == CS_OK) {
 		o->kind = CS_EV_SIGN_DONE;
 		o->state = CS_AS_SIGNED;
 		o->raw = cs_sha256(cs_buf_bytes(&j->raw));
 		return;
 	}
-	cs_log(CS_LOG_ERROR, "bad-signature", "request %s, artifact %zu: %s; it is not released",
-	       a->k->row.id, i, j->error.msg);
 	o->kind = CS_EV_SIGN_FAILED;
-	o->state = CS_AS_FAILED;
-	o->code = "bad-signature";
 	o->message = j->error.msg;
 	o->reached_hsm = true;
+	if (rc == CS_E_NOMEM || rc == CS_E_INTERNAL) {
+		o->state = state_after_failure(a, i, true);
+		o->code = cs_rc_name(rc);
+		return;
+	}
+	cs_log(CS_LOG_ERROR, "bad-signature", "request %s, artifact %zu: %s; it is not released",
+	       a->k->row.id, i, j->error.msg);
+	o->state = CS_AS_FAILED;
+	o->code = "bad-signature";
 }
 
-/** May be tried again, but for the one attempt that an artifact has after sign.unknown: once that
- * has reached the token, there may be two signatures, and no third is made. */
 static void judge_failure(struct cs_attempt *a, size_t i)
 {
 	struct cs_attempt_job *j = &a->jobs[i];
@@ -53,7 +68,7 @@ static void judge_failure(struct cs_attempt *a, size_t i)
 
 	o->kind = CS_EV_SIGN_FAILED;
 	o->reached_hsm = j->answer == CS_SIGN_FAILED;
-	o->state = o->reached_hsm && a->k->artifacts[i].unknowns > 0 ? CS_AS_FAILED : CS_AS_WAITING;
+	o->state = state_after_failure(a, i, o->reached_hsm);
 	o->code = j->code;
 	o->message = j->message;
 }
