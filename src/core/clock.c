@@ -4,7 +4,6 @@
  * more is an event itself; after a smaller step back the last time is repeated until the clock has
  * caught up. And the times at which requests expire, by both clocks.
  */
-#include <string.h>
 
 #include "base/log.h"
 #include "core/internal.h"
@@ -40,7 +39,8 @@ static enum cs_rc begin_span(struct cs_core *c, struct cs_store *s, int64_t offs
 			spans->span[1].offset = spans->span[0].offset;
 		spans->span[1].first_num = spans->span[0].first_num;
 		spans->count--;
-		memmove(spans->span, spans->span + 1, sizeof(spans->span) - sizeof(spans->span[0]));
+		for (size_t i = 0; i < spans->count; i++)
+			spans->span[i] = spans->span[i + 1];
 	}
 	spans->span[spans->count++] = (struct cs_clock_span){ last_num + 1, offset };
 	pthread_mutex_unlock(&c->lock);
