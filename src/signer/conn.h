@@ -48,7 +48,8 @@ enum cs_rc cs_signer_conn_read(struct cs_signer_conn *c, const char *token,
 			       struct cs_err *e) CS_MUST_CHECK;
 /**
  * Close. The oldest exchange ends with `why`, in doubt; the ones behind it were not begun and go to
- * `back`, unless the signer broke the protocol or its answers cannot be read: then all are in doubt.
+ * `back`, unless the signer broke the protocol or its answers cannot be read: then all are in
+ * doubt.
  */
 void cs_signer_conn_end(struct cs_signer_conn *c, const char *token, const struct cs_err *why,
 			struct cs_exchange_list *back);
