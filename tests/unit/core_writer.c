@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Tests of batches and of the end: commands that share a transaction with one that fails after it
+ * wrote, and a core that is closed while submissions are under way.
+ */
+#include <check.h>
+#include <errno.h>
+#include <semaphore.h>
+
+#include "unit/core_rig.h"
+
+#define SUBMISSIONS 8
+
+/* A submission that nobody waits for yet. */
+struct sent {
+	struct cs_caller who;
+	struct cs_submission submission;
+	struct cs_answer answer;
+	enum cs_rc rc;
+	int ends;
+	sem_t ended;
+};
+
+static struct sent sent[SUBMISSIONS];
+
+static void note_end(void *arg, enum cs_rc rc, const struct cs_err *e)
+{
+	struct sent *x = arg;
+
+	(void)e;
+	x->rc = rc;
+	x->ends++;
+	sem_post(&x->ended);
+}
+
+static void send_one(struct sent *x, uint8_t seed)
+{
+	x->who = caller(CI);
+	x->submission = submission("fw-dev", seed);
+	x->ends = 0;
+	cs_answer_init(&x->answer);
+	sem_init(&x->ended, 0, 0);
+	cs_core_submit(core, &x->who, &x->submission, NULL, &x->answer, note_end, x);
+}
+
+static void await(sem_t *ended)
+{
+	while (sem_wait(ended) != 0)
+		ck_assert_int_eq(errno, EINTR);
+	sem_destroy(ended);
+}
+
+/* A command that the writer meets in the middle of a batch. */
+struct act {
+	struct cs_command cmd; /* first */
+	sem_t begun, go_on, ended;
+	int runs;
+};
+
+static void note_done(struct cs_command *cmd)
+{
+	sem_post(&((struct act *)cmd)->ended);
+}
+
+static void put(struct act *x, cs_command_fn *run)
+{
+	struct cs_err e = { 0 };
+
+	x->cmd = (struct cs_command){ .run = run, .arg = x, .done = note_done };
+	x->runs = 0;
+	sem_init(&x->ended, 0, 0);
+	must(cs_writer_put(core, &x->cmd, &e), &e);
+}
+
+/* What is put until this goes on is one batch. */
+static enum cs_rc hold_run(struct cs_core *c, struct cs_store *s, void *arg, struct cs_err *e)
+{
+	struct act *x = arg;
+
+	(void)c, (void)s, (void)e;
+	sem_post(&x->begun);
+	while (sem_wait(&x->go_on) != 0)
+		;
+	return CS_OK;
+}
+
+static enum cs_rc write_and_fail_run(struct cs_core *c, struct cs_store *s, void *arg,
+				     struct cs_err *e)
+{
+	struct act *x = arg;
+	struct cs_buf detail;
+	enum cs_rc rc;
+
+	x->runs++;
+	cs_buf_init(&detail, 256);
+	cs_detail_disk(&detail, 1, 2);
+	rc = cs_core_note(c, s, CS_EV_DISK_LOW, "daemon", "", &detail, e);
+	cs_buf_done(&detail);
+	return rc == CS_OK ? CS_FAIL(e, CS_E_EXPIRED, "after it wrote") : rc;
+}
+
+START_TEST(a_command_that_fails_after_it_wrote_is_undone_alone)
+{
+	struct act hold, bad;
+
+	sem_init(&hold.begun, 0, 0);
+	sem_init(&hold.go_on, 0, 0);
+	put(&hold, hold_run);
+	await(&hold.begun);
+	for (uint8_t i = 0; i < SUBMISSIONS; i++) {
+		if (i == SUBMISSIONS / 2)
+			put(&bad, write_and_fail_run);
+		send_one(&sent[i], i / 2); /* each twice: the second is the first one's replay */
+	}
+	sem_post(&hold.go_on);
+	await(&hold.ended);
+	await(&bad.ended);
+	ck_assert_int_eq(bad.cmd.rc, CS_E_EXPIRED);
+	ck_assert_str_eq(bad.cmd.err.msg, "after it wrote");
+	ck_assert_int_eq(bad.runs, 2); /* with all the others, and once more by itself */
+	for (size_t i = 0; i < SUBMISSIONS; i++) {
+		await(&sent[i].ended);
+		ck_assert_int_eq(sent[i].rc, CS_OK);
+		ck_assert_int_eq(sent[i].answer.replay, i % 2 == 1);
+		ck_assert_str_eq(sent[i].answer.id, sent[i - i % 2].answer.id);
+	}
+	for (size_t i = 0; i < SUBMISSIONS; i++) {
+		wait_state(sent[i].answer.id, CS_ST_SIGNED);
+		cs_answer_done(&sent[i].answer);
+	}
+	sem_destroy(&hold.go_on);
+	ck_assert_int_eq(count_events("disk.low"), 0);
+	ck_assert_int_eq(count_events("sign.intent"), SUBMISSIONS / 2);
+	ck_assert_int_eq(fake_signer_count(signers[1]), SUBMISSIONS / 2);
+	ck_assert_uint_eq(cs_counter_get(&core->counters.events[CS_EV_DISK_LOW]), 0);
+	ck_assert_uint_eq(cs_counter_get(&core->counters.events[CS_EV_REQUEST_CREATED]),
+			  SUBMISSIONS / 2);
+}
+END_TEST
+
+START_TEST(what_is_under_way_ends_before_the_core)
+{
+	struct cs_err e = { 0 };
+	int done = 0;
+
+	if (_i > 0) /* the first frames are in doubt, and their requests are tried again */
+		fake_signer_set(signers[1], FAKE_SILENT, _i);
+	for (uint8_t i = 0; i < SUBMISSIONS; i++)
+		send_one(&sent[i], i);
+	cs_core_close(core);
+	for (size_t i = 0; i < SUBMISSIONS; i++) {
+		ck_assert_int_eq(sent[i].ends, 1);
+		ck_assert_int_eq(sent[i].rc, CS_OK);
+		done += sent[i].answer.state == CS_ST_SIGNED;
+		sem_destroy(&sent[i].ended);
+	}
+	ck_assert_int_eq(done, SUBMISSIONS - _i);
+	must(try_open(&e), &e);
+	for (size_t i = 0; i < SUBMISSIONS; i++) {
+		wait_state(sent[i].answer.id, CS_ST_SIGNED);
+		cs_answer_done(&sent[i].answer);
+	}
+	ck_assert_int_eq(count_events("sign.unknown"), _i);
+	ck_assert_int_eq(count_events("daemon.unclean-stop"), 0);
+}
+END_TEST
+
+void add_writer_tests(TCase *t)
+{
+	tcase_add_test(t, a_command_that_fails_after_it_wrote_is_undone_alone);
+	tcase_add_loop_test(t, what_is_under_way_ends_before_the_core, 0, 3);
+}
