@@ -59,6 +59,7 @@ sign.done: artifact artifact, attempt count, raw_sha256 hash, signature_sha256 h
 sign.failed: artifact artifact, attempt count, code text, message text, reached_hsm bool
 sign.unknown: artifact artifact, attempt count, code text, message text, reached_hsm bool
 log.exported: from count, to count
+log.restored: head hash, id hash, kept_head hash, kept_id hash, kept_size count, size size
 signer.lost: message text, token name
 signer.back: message text, token name
 signer.selftest: failed size, keys size, ok bool, token name
@@ -114,6 +115,20 @@ def lines(path):
     with open(path, "rb") as file:
         for line in file:
             yield line[:-1] if line.endswith(b"\n") else line
+
+
+def head(text, form="()([1-9][0-9]*):([0-9a-f]{64})"):
+    """A known head: the log's id or "", size, hash."""
+    found = re.fullmatch(form, text)
+    need(f"not a known head: {text}", found)
+    return found[1], int(found[2]), found[3]
+
+
+def restored(log, ev, d):
+    """The rule of log.restored: the two heads that it names; the second is not of this log."""
+    need("restored", d.id == log.hashes[0], d.size < ev.seq)
+    need("restored", d.head == (log.hashes[d.size - 1] if d.size else "0" * 64))
+    need("restored", d.kept_head not in log.hashes[d.kept_size - 1:d.kept_size])
 
 
 def sha256(data):

@@ -13,8 +13,8 @@ from base64 import b64decode
 from collections import Counter
 from datetime import datetime
 from types import SimpleNamespace as Record
-from verify_form import (DIGEST_INFO, SHAPES, Broken, fits, head, lines, load_policy, need, opened, parse, raw, sha256,
-                         verify)
+from verify_form import (DIGEST_INFO, SHAPES, Broken, fits, head, lines, load_policy, need, opened, parse, raw,
+                         restored, sha256, verify)
 from verify_journal import Journal
 
 
@@ -50,6 +50,7 @@ class Log:
         self.starts += self.running
         need("restart", was != self.running, getattr(d, "last_seq", 0) < ev.seq)
     daemon_stopped = daemon_unclean_stop = daemon_started
+    log_restored = restored
 
     def policy_loaded(self, ev, d):
         policy, last = load_policy(b64decode(d.resolved), self.instance), self.policy

@@ -224,6 +224,20 @@ void cs_detail_export(struct cs_buf *out, int64_t from, int64_t to)
 	cs_jw_end_object(&w);
 }
 
+void cs_detail_restored(struct cs_buf *out, const struct cs_log_ref *found,
+			const struct cs_log_ref *kept)
+{
+	struct cs_jw w = open_detail(out);
+
+	put_hash(&w, "head", &found->head);
+	put_hash(&w, "id", &found->id);
+	put_hash(&w, "kept_head", &kept->head);
+	put_hash(&w, "kept_id", &kept->id);
+	cs_jw_int(&w, "kept_size", kept->size);
+	cs_jw_int(&w, "size", found->size);
+	cs_jw_end_object(&w);
+}
+
 void cs_detail_signer(struct cs_buf *out, const char *message, const char *token)
 {
 	struct cs_jw w = open_detail(out);

@@ -67,6 +67,10 @@ void cs_detail_not_done(struct cs_buf *out, int64_t artifact, int64_t attempt, c
 void cs_detail_signed(struct cs_buf *out, const struct cs_bytes *signatures, size_t count);
 /** {"from","to"} */
 void cs_detail_export(struct cs_buf *out, int64_t from, int64_t to);
+/** {"head","id","kept_head","kept_id","kept_size","size"}: the log as it was opened, and the one
+ * that was served last */
+void cs_detail_restored(struct cs_buf *out, const struct cs_log_ref *found,
+			const struct cs_log_ref *kept);
 /** {"message","token"}: signer.lost, signer.back */
 void cs_detail_signer(struct cs_buf *out, const char *message, const char *token);
 /** {"failed","keys","ok","token"}: numbers of keys tested and failed */
@@ -88,6 +92,7 @@ struct cs_detail {
 	/* numbers */
 	int64_t pid, version, last_seq, principals, count, artifact, attempt, from, to;
 	int64_t failed, keys, jump_us, free_bytes, watermark_bytes, seq;
+	struct cs_log_ref found, kept; /* of log.restored */
 	bool ok, reached_hsm;
 	enum cs_state state;
 	struct cs_sha256 digest, fingerprint, spki, tbs, raw, signature;

@@ -36,6 +36,7 @@
 	X(CS_EV_SIGN_FAILED, "sign.failed")             \
 	X(CS_EV_SIGN_UNKNOWN, "sign.unknown")           \
 	X(CS_EV_EXPORT, "log.exported")                 \
+	X(CS_EV_RESTORED, "log.restored")               \
 	X(CS_EV_SIGNER_LOST, "signer.lost")             \
 	X(CS_EV_SIGNER_BACK, "signer.back")             \
 	X(CS_EV_SELFTEST, "signer.selftest")            \

@@ -171,6 +171,59 @@ out:
 	return rc;
 }
 
+/* The state of a file that still holds `old`. */
+static enum cs_rc expect(const char *path, struct cs_bytes old, struct stat *st, struct cs_err *e)
+{
+	struct cs_buf now;
+	enum cs_rc rc;
+	int fd;
+
+	rc = open_regular(path, O_NOFOLLOW, &fd, st, e);
+	if (rc != CS_OK)
+		return rc;
+	cs_buf_init(&now, old.len);
+	rc = read_all(fd, path, &now, e);
+	close(fd);
+	if (rc == CS_E_TOO_LARGE ||
+	    (rc == CS_OK && (now.len != old.len || memcmp(now.data, old.data, old.len) != 0)))
+		rc = CS_FAIL(e, CS_E_CONFLICT, "%s: somebody else changed it meanwhile; try again",
+			     path);
+	cs_buf_done(&now);
+	return rc;
+}
+
+enum cs_rc cs_file_update(const char *path, struct cs_bytes old, struct cs_bytes content,
+			  struct cs_err *e)
+{
+	char real[PATH_MAX], temporary[PATH_MAX + 8];
+	struct stat st;
+	enum cs_rc rc;
+	int fd;
+
+	if (!realpath(path, real))
+		return io_error(path, errno, e);
+	rc = expect(real, old, &st, e);
+	if (rc != CS_OK)
+		return rc;
+	snprintf(temporary, sizeof(temporary), "%s.XXXXXX", real);
+	fd = mkostemp(temporary, O_CLOEXEC);
+	if (fd < 0)
+		return io_error(real, errno, e);
+	if (fchown(fd, st.st_uid, st.st_gid) != 0) {
+		rc = io_error(real, errno, e);
+		close(fd);
+	} else {
+		rc = fill_and_close(fd, real, content, st.st_mode & 07777, e);
+	}
+	if (rc == CS_OK)
+		rc = expect(real, old, &st, e);
+	if (rc == CS_OK && rename(temporary, real) != 0)
+		rc = io_error(real, errno, e);
+	if (rc != CS_OK)
+		unlink(temporary);
+	return rc == CS_OK ? sync_directory_of(real, e) : rc;
+}
+
 enum cs_rc cs_file_create(const char *path, struct cs_bytes content, unsigned mode,
 			  struct cs_err *e)
 {
@@ -185,6 +238,15 @@ enum cs_rc cs_file_create(const char *path, struct cs_bytes content, unsigned mo
 	else
 		rc = sync_directory_of(path, e);
 	return rc;
+}
+
+enum cs_rc cs_file_rename_new(const char *from, const char *to, struct cs_err *e)
+{
+	/* not every file system knows the flag; where it does not, a link fails on a name in use */
+	if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) != 0 &&
+	    (errno != EINVAL || link(from, to) != 0 || unlink(from) != 0))
+		return io_error(to, errno, e);
+	return sync_directory_of(to, e);
 }
 
 /* The rule for one file or directory, whose state is st. */

@@ -4,14 +4,13 @@
  * Must not talk to a server: an auditor trusts files only.
  * See countersign(1) and docs/PROTOCOL.log.
  */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/file.h"
 #include "base/json.h"
 #include "cli/command.h"
+#include "cli/lines.h"
 #include "cli/remote.h"
 #include "cli/term.h"
 #include "verify/verify.h"
@@ -39,41 +38,19 @@ static void on_finding(void *arg, int64_t seq, const char *rule, const char *tex
 	printf("\n");
 }
 
-/** Give one line, without its newline, to the verifier. */
-typedef enum cs_rc(line_fn)(struct cs_audit_verifier *v, struct cs_bytes line, struct cs_err *e);
-
-static enum cs_rc give_head(struct cs_audit_verifier *v, struct cs_bytes line, struct cs_err *e)
+static enum cs_rc give_head(void *arg, struct cs_bytes line, struct cs_err *e)
 {
-	return cs_audit_know_head_line(v, (const char *)line.data, e);
+	return cs_audit_know_head_line(arg, (const char *)line.data, e);
 }
 
-/** Every line of a file of any size; a line longer than any event is an error of its own. */
-static enum cs_rc give_file(struct cs_audit_verifier *v, const char *path, line_fn *fn,
-			    struct cs_err *e)
+static enum cs_rc give_journal(void *arg, struct cs_bytes line, struct cs_err *e)
 {
-	FILE *in = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
-	size_t room = 0, number = 0;
-	char *line = NULL;
-	enum cs_rc rc = CS_OK;
-	ssize_t len;
+	return cs_audit_journal_line(arg, line, e);
+}
 
-	if (!in)
-		return CS_FAIL(e, errno == ENOENT ? CS_E_NOT_FOUND : CS_E_IO, "%s: %s", path,
-			       strerror(errno));
-	while (!rc && (len = getline(&line, &room, in)) >= 0) {
-		number++;
-		if (len > 0 && line[len - 1] == '\n')
-			line[--len] = '\0';
-		rc = fn(v, (struct cs_bytes){ (const uint8_t *)line, (size_t)len }, e);
-		if (rc)
-			cs_err_prefix(e, "%s line %zu", path, number);
-	}
-	if (!rc && ferror(in))
-		rc = CS_FAIL(e, CS_E_IO, "%s: %s", path, strerror(errno));
-	if (in != stdin)
-		fclose(in);
-	free(line);
-	return rc;
+static enum cs_rc give_event(void *arg, struct cs_bytes line, struct cs_err *e)
+{
+	return cs_audit_line(arg, line, e);
 }
 
 /** Heads, journals and policies come before the log. */
@@ -84,7 +61,7 @@ static enum cs_rc give_known(const struct cs_args *a, struct cs_audit_verifier *
 	for (size_t i = 0; !rc && i < a->known_heads.count; i++)
 		rc = cs_audit_know_head_text(v, a->known_heads.values[i], e);
 	for (size_t i = 0; !rc && i < a->head_files.count; i++)
-		rc = give_file(v, a->head_files.values[i], give_head, e);
+		rc = cs_lines_of(a->head_files.values[i], give_head, v, e);
 	for (size_t i = 0; !rc && i < a->policies.count; i++) {
 		struct cs_sha256 digest;
 
@@ -95,7 +72,7 @@ static enum cs_rc give_known(const struct cs_args *a, struct cs_audit_verifier *
 				       "digits");
 	}
 	for (size_t i = 0; !rc && i < a->journals.count; i++)
-		rc = give_file(v, a->journals.values[i], cs_audit_journal_line, e);
+		rc = cs_lines_of(a->journals.values[i], give_journal, v, e);
 	return rc;
 }
 
@@ -150,7 +127,7 @@ enum cs_rc cs_cmd_audit_verify(struct cs_cli *cli, struct cs_err *e)
 
 	rc = cs_audit_new(on_finding, &f, &v, e);
 	rc = rc ? rc : give_known(&cli->args, v, e);
-	rc = rc ? rc : give_file(v, cli->operands[0], cs_audit_line, e);
+	rc = rc ? rc : cs_lines_of(cli->operands[0], give_event, v, e);
 	rc = rc ? rc : cs_audit_finish(v, &summary, e);
 	if (!rc) {
 		if (f.json)

@@ -41,7 +41,11 @@ struct cs_args {
 	/* the log */
 	const char *encoding;
 	int64_t from;
+	const char *since, *until; /* times, as people write them */
 	struct cs_option_list known_heads, head_files, journals, policies;
+	/* key disable */
+	const char *reason, *config, *reload;
+	bool dry_run;
 	/* init */
 	const char *user_separation, *module, *program_dir;
 	int64_t port;

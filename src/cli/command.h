@@ -10,11 +10,18 @@
 
 typedef enum cs_rc(cs_command_fn)(struct cs_cli *cli, struct cs_err *e);
 
+/** Does a command talk to a server? */
+enum cs_command_needs {
+	CS_NEEDS_SERVER,
+	CS_NEEDS_SERVER_OR_OPERAND, /* only without an operand */
+	CS_NEEDS_NOTHING,
+};
+
 struct cs_command {
 	const char *name;     /* "sign", "audit verify" */
 	const char *operands; /* for --help: "IMAGE"; "" for none */
 	int operands_min, operands_max;
-	bool offline; /* needs no profile */
+	enum cs_command_needs needs;
 	struct cs_option_table options;
 	const char *summary; /* one sentence */
 	cs_command_fn *run;
@@ -28,6 +35,7 @@ extern const struct cs_option_table cs_common_options;
 
 cs_command_fn cs_cmd_approve;
 cs_command_fn cs_cmd_audit_export;
+cs_command_fn cs_cmd_audit_register;
 cs_command_fn cs_cmd_audit_tail;
 cs_command_fn cs_cmd_audit_verify;
 cs_command_fn cs_cmd_cancel;
@@ -35,6 +43,7 @@ cs_command_fn cs_cmd_completion;
 cs_command_fn cs_cmd_enroll;
 cs_command_fn cs_cmd_fetch;
 cs_command_fn cs_cmd_init;
+cs_command_fn cs_cmd_key_disable;
 cs_command_fn cs_cmd_keys;
 cs_command_fn cs_cmd_reject;
 cs_command_fn cs_cmd_requests;

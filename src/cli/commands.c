@@ -177,6 +177,28 @@ static const struct cs_option audit_verify_options[] = {
 	LIST("policy", 0, policies, 64, "SHA256", "The digest of a policy to trust; repeatable."),
 };
 
+static const char *const register_encodings[] = { "table", "ndjson", "csv", NULL };
+static const struct cs_option register_options[] = {
+	NAME("key", key, "KEY", "The key: its name, or the SHA-256 of its public key."),
+	TEXT("from", since, CS_NAME_MAX, "TIME",
+	     "Uses at this time or later; RFC 3339, or a date."),
+	TEXT("to", until, CS_NAME_MAX, "TIME", "Uses before this time."),
+	CHOICE("encoding", encoding, register_encodings, "HOW",
+	       "table, ndjson (one object a line) or csv; table."),
+};
+
+static const struct cs_option key_disable_options[] = {
+	TEXT("reason", reason, CS_REASON_MAX, "TEXT", "Kept in signing.yaml, and so in the log."),
+	FLAG("dry-run", dry_run, "Say what would change, and change nothing."),
+	FILE_OPTION("config", 0, config, "FILE",
+		    "The daemon's configuration; /etc/countersign/countersignd.conf."),
+	FILE_OPTION("program-dir", 0, program_dir, "DIR", "Where countersignd is."),
+	TEXT("reload", reload, CS_COMMENT_MAX, "COMMAND",
+	     "Run by the shell when the file is in place, instead of systemctl."),
+	CHOICE("encoding", encoding, register_encodings, "HOW",
+	       "Of the list of uses: table, ndjson or csv; table."),
+};
+
 static const char *const separations[] = { "auto", "yes", "no", NULL };
 
 static const struct cs_option enroll_options[] = {
@@ -192,8 +214,8 @@ static const struct cs_option init_options[] = {
 };
 
 #define MUST(n) (n), (n)
-#define ONLINE false
-#define OFFLINE true
+#define ONLINE CS_NEEDS_SERVER
+#define OFFLINE CS_NEEDS_NOTHING
 
 /* in the order of --help; names of two words that share the first stand together */
 const struct cs_command cs_commands[] = {
@@ -231,6 +253,11 @@ const struct cs_command cs_commands[] = {
 	  cs_cmd_audit_verify },
 	{ "audit tail", "", MUST(0), ONLINE, TABLE(tail_options), "Show events as they come.",
 	  cs_cmd_audit_tail },
+	{ "audit register", "[FILE]", 0, 1, CS_NEEDS_SERVER_OR_OPERAND, TABLE(register_options),
+	  "List what a key signed, for whom and who agreed, from the server or an export.",
+	  cs_cmd_audit_register },
+	{ "key disable", "NAME", MUST(1), OFFLINE, TABLE(key_disable_options),
+	  "Stop a key at once, on the server's machine, and list its uses.", cs_cmd_key_disable },
 	{ "enroll", "", MUST(0), ONLINE, TABLE(enroll_options),
 	  "Prove that an approval key is ours, for signing.yaml.", cs_cmd_enroll },
 	{ "init", "DIR", MUST(1), OFFLINE, TABLE(init_options),

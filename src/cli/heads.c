@@ -18,31 +18,6 @@
 
 #define HEADS_BYTES_MAX (CS_HEADS_MAX * 160U)
 
-/** Take the next word of a line: up to `end`, one space between words. */
-static bool next_word(const char **p, const char *end, char *out, size_t size)
-{
-	size_t len = 0;
-
-	while (*p + len < end && (*p)[len] != ' ')
-		len++;
-	if (len == 0 || len >= size)
-		return false;
-	memcpy(out, *p, len);
-	out[len] = '\0';
-	*p += len + (*p + len < end);
-	return true;
-}
-
-static bool parse_line(const char *p, const char *end, struct cs_log_ref *out)
-{
-	char id[CS_SHA256_HEX], size[20], head[CS_SHA256_HEX];
-
-	return next_word(&p, end, id, sizeof(id)) && next_word(&p, end, size, sizeof(size)) &&
-	       next_word(&p, end, head, sizeof(head)) && p == end && p[-1] != ' ' &&
-	       cs_sha256_from_hex(id, &out->id) && cs_sha256_from_hex(head, &out->head) &&
-	       cs_text_to_int(size, 1, CS_JCS_INT_MAX, &out->size);
-}
-
 enum cs_rc cs_heads_parse(struct cs_bytes text, const char *path, struct cs_heads *out,
 			  struct cs_err *e)
 {
@@ -62,7 +37,8 @@ enum cs_rc cs_heads_parse(struct cs_bytes text, const char *path, struct cs_head
 			return CS_FAIL(e, CS_E_INVALID, "%s: more than %d lines", path,
 				       CS_HEADS_MAX);
 		}
-		if (!parse_line(p, end, &h.list[h.count])) {
+		if (!cs_head_line_read((struct cs_bytes){ (const uint8_t *)p, (size_t)(end - p) },
+				       &h.list[h.count])) {
 			cs_heads_done(&h);
 			return CS_FAIL(e, CS_E_INVALID,
 				       "%s line %zu: must be LOG-ID SIZE HEAD, hashes as 64 "
@@ -100,12 +76,8 @@ static enum cs_rc write_heads(const char *path, const struct cs_heads *h, struct
 	enum cs_rc rc;
 
 	cs_buf_init(&text, HEADS_BYTES_MAX);
-	for (size_t i = 0; i < h->count; i++) {
-		cs_buf_add_hex(&text, h->list[i].id.b, CS_SHA256_LEN);
-		cs_buf_addf(&text, " %lld ", (long long)h->list[i].size);
-		cs_buf_add_hex(&text, h->list[i].head.b, CS_SHA256_LEN);
-		cs_buf_add_char(&text, '\n');
-	}
+	for (size_t i = 0; i < h->count; i++)
+		cs_head_line_write(&h->list[i], &text);
 	rc = cs_buf_ok(&text, path, e);
 	rc = rc ? rc : cs_file_replace(path, cs_buf_bytes(&text), 0600, e);
 	cs_buf_done(&text);

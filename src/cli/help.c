@@ -12,7 +12,7 @@ void cs_help_all(FILE *out)
 {
 	fputs("usage: countersign COMMAND [OPTION]... [OPERAND]...\n\n", out);
 	for (size_t i = 0; i < cs_command_count; i++)
-		fprintf(out, "  %-14s %s\n", cs_commands[i].name, cs_commands[i].summary);
+		fprintf(out, "  %-15s %s\n", cs_commands[i].name, cs_commands[i].summary);
 	fputs("\ncountersign COMMAND --help lists its options; countersign(1) has the exit codes.\n",
 	      out);
 }
@@ -24,7 +24,7 @@ void cs_help_command(const struct cs_command *c, FILE *out)
 	cs_option_help(&c->options, out);
 	if (c->options.count > 0)
 		fputc('\n', out);
-	if (!c->offline)
+	if (c->needs != CS_NEEDS_NOTHING)
 		cs_option_help(&cs_profile_options, out);
 	cs_option_help(&cs_common_options, out);
 }
@@ -78,7 +78,7 @@ enum cs_rc cs_cmd_completion(struct cs_cli *cli, struct cs_err *e)
 	for (size_t i = 0; i < cs_command_count; i++) {
 		fprintf(out, "\t\t'%s') words='", cs_commands[i].name);
 		option_words(&cs_commands[i].options, out);
-		if (!cs_commands[i].offline)
+		if (cs_commands[i].needs != CS_NEEDS_NOTHING)
 			option_words(&cs_profile_options, out);
 		option_words(&cs_common_options, out);
 		fputs("' ;;\n", out);

@@ -5,6 +5,7 @@
  * See countersign(1), "init".
  */
 #include "cli/init.h"
+#include "cli/child.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -106,33 +107,6 @@ static enum cs_rc make_dir(const char *path, char **dirp, struct cs_err *e)
 				       *dirp);
 	}
 	return CS_OK;
-}
-
-/** A program beside ours, or where `make install` puts it. Caller frees. */
-static enum cs_rc find_program(const char *dir, const char *name, char **pathp, struct cs_err *e)
-{
-	char own[CS_INIT_PATH_MAX];
-	ssize_t len = readlink("/proc/self/exe", own, sizeof(own) - 1);
-	char *slash;
-	const char *places[] = { dir, len > 0 ? own : NULL, CS_SBINDIR };
-
-	own[len > 0 ? len : 0] = '\0';
-	slash = strrchr(own, '/');
-	if (slash)
-		*slash = '\0';
-	for (size_t i = dir ? 0 : 1; i < (dir ? 1 : sizeof(places) / sizeof(places[0])); i++) {
-		char *path = NULL;
-
-		if (!places[i] || asprintf(&path, "%s/%s", places[i], name) < 0)
-			continue;
-		if (access(path, X_OK) == 0) {
-			*pathp = path;
-			return CS_OK;
-		}
-		free(path);
-	}
-	return CS_FAIL(e, CS_E_NOT_FOUND, "%s: not found: say where it is with --program-dir",
-		       name);
 }
 
 static enum cs_rc find_module(const struct cs_args *args, const char **out, struct cs_err *e)
@@ -411,8 +385,8 @@ enum cs_rc cs_cmd_init(struct cs_cli *cli, struct cs_err *e)
 			       "their own");
 	umask(022);
 	rc = find_module(&cli->args, &in.module, e);
-	rc = rc ? rc : find_program(cli->args.program_dir, "countersignd", &in.daemon, e);
-	rc = rc ? rc : find_program(cli->args.program_dir, "countersign-signer", &in.signer, e);
+	rc = rc ? rc : cs_child_find(cli->args.program_dir, "countersignd", &in.daemon, e);
+	rc = rc ? rc : cs_child_find(cli->args.program_dir, "countersign-signer", &in.signer, e);
 	rc = rc ? rc : make_dir(cli->operands[0], &in.dir, e);
 	rc = rc ? rc : build(cli, &in, e);
 	if (!rc)

@@ -5,15 +5,11 @@
  * See init.h for the contract.
  */
 #include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
-#include <spawn.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
+#include "cli/child.h"
 #include "cli/init.h"
 
 #define PIECE 4096
@@ -43,54 +39,19 @@ static const char *last_line(const struct cs_buf *out)
 	return end;
 }
 
-/** Start it with both outputs in the pipe. */
-static int start(const char *const *argv, int out_fd, pid_t *pidp)
-{
-	posix_spawn_file_actions_t actions;
-	char **copy = NULL;
-	size_t count = 0;
-	int failed;
-
-	while (argv[count])
-		count++;
-	copy = calloc(count + 1, sizeof(*copy));
-	if (!copy || posix_spawn_file_actions_init(&actions) != 0) {
-		free(copy);
-		return ENOMEM;
-	}
-	memcpy(copy, argv, count * sizeof(*copy)); /* posix_spawn wants char *const [] */
-	failed = posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-	failed = failed ? failed
-			: posix_spawn_file_actions_adddup2(&actions, out_fd, STDOUT_FILENO);
-	failed = failed ? failed
-			: posix_spawn_file_actions_adddup2(&actions, out_fd, STDERR_FILENO);
-	failed = failed ? failed : posix_spawnp(pidp, argv[0], &actions, NULL, copy, environ);
-	posix_spawn_file_actions_destroy(&actions);
-	free(copy);
-	return failed;
-}
-
 enum cs_rc cs_init_spawn(const char *const *argv, const char *softhsm_conf, struct cs_buf *out,
 			 struct cs_err *e)
 {
-	int fds[2], failed, status = 0;
-	pid_t pid = -1;
+	struct cs_child child;
+	enum cs_rc rc;
 
-	if (setenv("SOFTHSM2_CONF", softhsm_conf, 1) < 0 || pipe2(fds, O_CLOEXEC) < 0)
+	if (setenv("SOFTHSM2_CONF", softhsm_conf, 1) < 0)
 		return CS_FAIL(e, CS_E_IO, "%s: %s", argv[0], strerror(errno));
-	failed = start(argv, fds[1], &pid);
-	close(fds[1]);
-	if (failed) {
-		close(fds[0]);
-		return CS_FAIL(e, failed == ENOENT ? CS_E_NOT_FOUND : CS_E_IO,
-			       "%s cannot be started (is it installed?): %s", argv[0],
-			       strerror(failed));
-	}
-	collect(fds[0], out);
-	close(fds[0]);
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+	rc = cs_child_start(argv, CS_CHILD_OUT_BOTH, &child, e);
+	if (rc)
+		return rc;
+	collect(child.out, out);
+	if (cs_child_end(&child) == 0)
 		return cs_buf_ok(out, argv[0], e);
 	return CS_FAIL(e, CS_E_IO, "%s failed: %.300s", argv[0], last_line(out));
 }

@@ -44,7 +44,8 @@ static enum cs_rc parse(struct cs_cli *cli, const struct cs_command *c, int argc
 						  cs_profile_options };
 	int first;
 
-	if (cs_option_parse(tables, c->offline ? 2 : 3, argc, argv, &cli->args, &first, e)) {
+	if (cs_option_parse(tables, c->needs == CS_NEEDS_NOTHING ? 2 : 3, argc, argv, &cli->args,
+			    &first, e)) {
 		cli->exit = CS_EXIT_USAGE;
 		return cs_err_prefix(e, "%s", c->name);
 	}
@@ -87,7 +88,9 @@ static enum cs_rc run(struct cs_cli *cli, int argc, char **argv, struct cs_err *
 		cs_help_command(c, stdout);
 		return CS_OK;
 	}
-	rc = c->offline ? CS_OK : cs_profile_load(&cli->args.profile, &cli->profile, e);
+	if (c->needs == CS_NEEDS_SERVER ||
+	    (c->needs == CS_NEEDS_SERVER_OR_OPERAND && cli->operand_count == 0))
+		rc = cs_profile_load(&cli->args.profile, &cli->profile, e);
 	return rc ? rc : c->run(cli, e);
 }
 

@@ -159,6 +159,8 @@ static enum cs_rc note_start(struct cs_core *c, struct cs_store *s, const char *
 	if (rc == CS_OK)
 		rc = note(c, s, CS_EV_START, &detail, e);
 	if (rc == CS_OK)
+		rc = cs_head_note(c, s, e);
+	if (rc == CS_OK)
 		rc = cs_store_mark_set(s, CS_MARK_RUNNING, 1, e);
 out:
 	cs_buf_done(&detail);

@@ -5,6 +5,7 @@
 #include "core/core.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -51,6 +52,8 @@ static struct cs_core *core_new(const struct cs_core_config *config,
 	c->database = strdup(config->database);
 	c->version = strdup(config->version);
 	c->started = cs_clock_now();
+	if (asprintf(&c->head_file, "%s-head", config->database) < 0)
+		c->head_file = NULL;
 	c->disk_watermark = config->disk_watermark;
 	expect_many(files->policy);
 	c->policy = cs_policy_ref(files->policy);
@@ -71,6 +74,7 @@ static void core_free(struct cs_core *c)
 	cs_access_unref(c->access);
 	pthread_mutex_destroy(&c->lock);
 	free(c->database);
+	free(c->head_file);
 	free(c->version);
 	free(c);
 }
@@ -89,9 +93,10 @@ static enum cs_rc core_start(struct cs_core *c, const struct cs_core_config *con
 	struct cs_log_ref log;
 	enum cs_rc rc;
 
-	if (!c->database || !c->version)
+	if (!c->database || !c->version || !c->head_file)
 		return CS_FAIL(e, CS_E_NOMEM, "the core");
 	if ((rc = cs_store_open(config->database, CS_STORE_WRITE, &c->store, e)) != CS_OK ||
+	    (rc = cs_head_check(c, config->accept_restore, e)) != CS_OK ||
 	    (rc = cs_core_begin_log(c, files, e)) != CS_OK ||
 	    (rc = cs_store_log(c->store, &log, e)) != CS_OK ||
 	    (rc = cs_readers_open(&c->readers, config->database, config->readers, e)) != CS_OK ||
@@ -99,6 +104,7 @@ static enum cs_rc core_start(struct cs_core *c, const struct cs_core_config *con
 	    (rc = cs_refusals_new(&c->refusals, e)) != CS_OK ||
 	    (rc = open_signers(c, config, e)) != CS_OK)
 		return rc;
+	cs_head_keep(c, c->store);
 	c->changed = log.size;
 	atomic_store(&c->revision, log.size);
 	if ((rc = cs_writer_new(c, c->store, &c->writer, e)) != CS_OK ||
@@ -159,6 +165,7 @@ void cs_core_close(struct cs_core *c)
 	c->writer = NULL;
 	if (cs_core_end_log(c, &e) != CS_OK)
 		cs_log(CS_LOG_ERROR, "stop", "the stop is not recorded: %s", e.msg);
+	cs_head_keep(c, c->store);
 	core_free(c);
 }
 

@@ -36,6 +36,7 @@ struct cs_core_config {
 	int64_t disk_watermark;     /* bytes free below which new requests are refused */
 	size_t waits_per_principal; /* of its callers that may be in cs_core_wait */
 	struct cs_logcheck_config log_check;
+	bool accept_restore; /* of a database that is not the one served last */
 	size_t signer_count;
 	struct cs_signer_config signers[CS_TOKENS_MAX];
 };
@@ -50,7 +51,7 @@ struct cs_core_policy {
 /**
  * Open the store, take its lock, repair what an unclean stop left, append the start events, start
  * the writer and the timers. CS_E_CORRUPT, CS_E_VERSION, CS_E_BUSY (a second daemon) and
- * CS_E_CONFIG (a policy version below the log's) refuse to start.
+ * CS_E_CONFIG (a policy version below the log's, a database that was restored) refuse to start.
  */
 enum cs_rc cs_core_open(const struct cs_core_config *config, const struct cs_core_policy *files,
 			struct cs_core **cp, struct cs_err *e) CS_MUST_CHECK;

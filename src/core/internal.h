@@ -212,6 +212,11 @@ struct cs_core {
 	bool timer_runs, watcher_runs;
 	int64_t timer_offset; /* the clock when the timer looked; its thread only */
 
+	char *head_file;         /* owned */
+	struct cs_log_ref kept;  /* what it says; main thread and timer, never at once */
+	struct cs_log_ref found; /* the log as it was opened */
+	bool restored, head_lost;
+
 	pthread_mutex_t lock; /* guards what follows */
 	struct cs_clock_spans spans;
 	struct cs_policy *policy;
@@ -242,6 +247,20 @@ enum cs_rc cs_core_note_reload(struct cs_core *c, struct cs_store *s, void *arg,
 			       struct cs_err *e) CS_MUST_CHECK;
 /** One transaction after the writer ended. */
 enum cs_rc cs_core_end_log(struct cs_core *c, struct cs_err *e) CS_MUST_CHECK;
+
+/* --- head.c: the last head, in a file beside the database --- */
+
+/**
+ * The log that was opened must go on from the head that was kept, or CS_E_CONFIG says what it is.
+ * Before anything is written.
+ *
+ * @param accept  let it pass; cs_head_note then says so in the log
+ */
+enum cs_rc cs_head_check(struct cs_core *c, bool accept, struct cs_err *e) CS_MUST_CHECK;
+/** In the start's transaction. */
+enum cs_rc cs_head_note(struct cs_core *c, struct cs_store *s, struct cs_err *e) CS_MUST_CHECK;
+/** Keep the head that this connection sees, if it is another. What fails is logged, no more. */
+void cs_head_keep(struct cs_core *c, struct cs_store *s);
 
 /* --- snapshot.c --- */
 

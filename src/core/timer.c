@@ -133,12 +133,21 @@ static void repair(struct cs_core *c)
 		atomic_store(&c->outcome_lost, true); /* the writer has said why */
 }
 
+static void keep_head(struct cs_core *c)
+{
+	struct cs_store *s = cs_reader_get(c);
+
+	cs_head_keep(c, s);
+	cs_reader_put(c, s);
+}
+
 static void every_second(struct cs_core *c, int64_t second)
 {
 	repair(c);
 	expire(c);
 	schedule_due(c);
 	watch_disk(c);
+	keep_head(c);
 	if (second % 60 == 0)
 		cs_refusals_flush(c);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Export without a daemon, in pages, so that a log of any size takes little memory.
+ * Export from the database itself, in pages, so that a log of any size takes little memory.
  * Must not write to the database, nor over a file.
  * See export.h for the contract.
  */
@@ -32,11 +32,12 @@ static enum cs_rc write_all(int fd, struct cs_bytes bytes, const char *file, str
 	return CS_OK;
 }
 
-static enum cs_rc write_events(struct cs_store *s, int fd, const char *file, struct cs_err *e)
+static enum cs_rc write_events(struct cs_store *s, int64_t from, int fd, const char *file,
+			       struct cs_err *e)
 {
 	struct cs_log_ref log;
 	struct cs_buf page;
-	int64_t next = 1;
+	int64_t next = from;
 	enum cs_rc rc = cs_store_log(s, &log, e);
 
 	cs_buf_init(&page, PAGE_MAX);
@@ -52,11 +53,11 @@ static enum cs_rc write_events(struct cs_store *s, int fd, const char *file, str
 	return rc;
 }
 
-enum cs_rc cs_export(const char *database, const char *file, struct cs_err *e)
+enum cs_rc cs_export(const char *database, int64_t from, const char *file, struct cs_err *e)
 {
 	struct cs_store *s = NULL;
 	int fd = STDOUT_FILENO;
-	enum cs_rc rc = cs_store_open(database, CS_STORE_EXPORT, &s, e);
+	enum cs_rc rc = cs_store_open(database, CS_STORE_READ, &s, e);
 
 	if (rc != CS_OK)
 		return rc;
@@ -67,7 +68,7 @@ enum cs_rc cs_export(const char *database, const char *file, struct cs_err *e)
 			goto out;
 		}
 	}
-	rc = write_events(s, fd, file, e);
+	rc = write_events(s, from, fd, file, e);
 	if (fd != STDOUT_FILENO) {
 		if (rc == CS_OK && fsync(fd) != 0)
 			rc = CS_FAIL(e, CS_E_IO, "%s: %s", file, strerror(errno));

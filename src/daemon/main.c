@@ -20,5 +20,5 @@ int main(int argc, char **argv)
 		fprintf(stderr, "countersignd: %s\n", e.msg);
 		return CS_EXIT_USAGE;
 	}
-	return options.mode == CS_MODE_SERVE ? cs_serve(options.config) : cs_report(&options);
+	return options.mode == CS_MODE_SERVE ? cs_serve(&options) : cs_report(&options);
 }

@@ -36,10 +36,14 @@ static const struct row {
 	  "Say what would happen to the request in this JSON file, and by which rule; needs --as." },
 	{ "as", "PRINCIPAL", NO_MODE, FIELD(as), "Who would send it, a name of access.yaml." },
 	{ "export", "FILE", CS_MODE_EXPORT, FIELD(argument),
-	  "Write the log of a stopped daemon, or of a copy of its database, to a new FILE; - is "
-	  "standard output." },
+	  "Write the log, of a running daemon too, to a new FILE; - is standard output." },
+	{ "backup", "FILE", CS_MODE_BACKUP, FIELD(argument),
+	  "Copy the database, of a running daemon too, to a new FILE, and check the copy." },
+	{ "from", "SEQ", NO_MODE, FIELD(from), "With --export: begin with this event." },
 	{ "database", "FILE", NO_MODE, FIELD(database),
-	  "With --export: this database, not the configuration's." },
+	  "With --export and --backup: this database, not the configuration's." },
+	{ "accept-restore", NULL, NO_MODE, FIELD(accept_restore),
+	  "Serve with a database that is older than, or another than, the one served last." },
 	{ "print-openapi", NULL, CS_MODE_PRINT_OPENAPI, NO_FIELD,
 	  "Print the OpenAPI description of the HTTP interface." },
 	{ "version", NULL, CS_MODE_VERSION, NO_FIELD, "Print the version." },
@@ -68,8 +72,13 @@ static enum cs_rc check_companions(const struct cs_options *o, struct cs_err *e)
 		return CS_FAIL(e, CS_E_INVALID, "--explain: say who asks, with --as PRINCIPAL");
 	if (o->mode != CS_MODE_EXPLAIN && o->as)
 		return CS_FAIL(e, CS_E_INVALID, "--as: only together with --explain");
-	if (o->mode != CS_MODE_EXPORT && o->database)
-		return CS_FAIL(e, CS_E_INVALID, "--database: only together with --export");
+	if (o->mode != CS_MODE_EXPORT && o->mode != CS_MODE_BACKUP && o->database)
+		return CS_FAIL(e, CS_E_INVALID,
+			       "--database: only together with --export or --backup");
+	if (o->mode != CS_MODE_EXPORT && o->from)
+		return CS_FAIL(e, CS_E_INVALID, "--from: only together with --export");
+	if (o->mode != CS_MODE_SERVE && o->accept_restore)
+		return CS_FAIL(e, CS_E_INVALID, "--accept-restore: only to serve");
 	return CS_OK;
 }
 
@@ -95,6 +104,8 @@ enum cs_rc cs_options_parse(int argc, char **argv, struct cs_options *o, struct 
 			return CS_FAIL(e, CS_E_INVALID, "--%s: one thing at a time", row->name);
 		if (row->mode != NO_MODE)
 			o->mode = (enum cs_mode)row->mode;
+		if (!row->argument)
+			value = row->name; /* anything but NULL: it was given */
 		if (row->field != NO_FIELD)
 			memcpy((char *)o + row->field, &value, sizeof(value));
 	}

@@ -18,6 +18,7 @@ enum cs_mode {
 	CS_MODE_DIFF,
 	CS_MODE_EXPLAIN,
 	CS_MODE_EXPORT,
+	CS_MODE_BACKUP,
 	CS_MODE_PRINT_OPENAPI,
 	CS_MODE_VERSION,
 	CS_MODE_HELP,
@@ -25,10 +26,13 @@ enum cs_mode {
 
 struct cs_options {
 	enum cs_mode mode;
-	const char *config;   /* path */
-	const char *argument; /* of the mode: OLD, REQUEST.json, FILE */
-	const char *as;       /* with CS_MODE_EXPLAIN: name of a principal */
-	const char *database; /* with CS_MODE_EXPORT: path, or NULL for the configuration's */
+	const char *config;         /* path */
+	const char *argument;       /* of the mode: OLD, REQUEST.json, FILE */
+	const char *as;             /* with CS_MODE_EXPLAIN: name of a principal */
+	const char *database;       /* with CS_MODE_EXPORT and _BACKUP: path, or NULL for the
+				       configuration's */
+	const char *from;           /* with CS_MODE_EXPORT: number of the first event, or NULL */
+	const char *accept_restore; /* with CS_MODE_SERVE: not NULL when given */
 };
 
 /** Read argv; everything borrowed from it. CS_E_INVALID says what is wrong. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The modes that read and print.
- * Must not open the database of a running daemon, and must not change any file but the export's.
+ * Must not change the database, nor any file but the new one of an export or a backup.
  * See report.h for the contract.
  */
 #include "daemon/report.h"
@@ -11,6 +11,9 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/jcs.h"
+#include "base/text.h"
+#include "daemon/backup.h"
 #include "daemon/export.h"
 #include "daemon/files.h"
 #include "http/http.h"
@@ -177,26 +180,68 @@ static enum cs_rc print_help(const struct cs_options *o, struct cs_buf *out,
 	return CS_OK;
 }
 
-/* The database is the one named, or the configuration's. */
-static enum cs_rc export_log(const struct cs_options *o, struct cs_buf *out,
-			     struct cs_buf *problems, struct cs_err *e)
+/* What is done to the database that is named, or else to the configuration's. */
+typedef enum cs_rc database_fn(const struct cs_options *o, const char *database, struct cs_buf *out,
+			       struct cs_err *e);
+
+static enum cs_rc with_database(const struct cs_options *o, database_fn *fn, struct cs_buf *out,
+				struct cs_buf *problems, struct cs_err *e)
 {
 	struct cs_problems p;
 	struct cs_config *config;
 	enum cs_rc rc;
 
-	(void)out; /* the log goes past it, page by page */
 	if (o->database)
-		return cs_export(o->database, o->argument, e);
+		return fn(o, o->database, out, e);
 	cs_problems_init(&p, o->config);
 	config = cs_config_load(o->config, &p);
 	rc = cs_problems_check(&p, e);
 	cs_problems_print(&p, problems);
 	cs_problems_done(&p);
 	if (rc == CS_OK)
-		rc = cs_export(config->database, o->argument, e);
+		rc = fn(o, config->database, out, e);
 	cs_config_free(config);
 	return rc;
+}
+
+static enum cs_rc export_database(const struct cs_options *o, const char *database,
+				  struct cs_buf *out, struct cs_err *e)
+{
+	int64_t from = 1;
+
+	(void)out; /* the log goes past it, page by page */
+	if (o->from && !cs_text_to_int(o->from, 1, CS_JCS_INT_MAX, &from))
+		return CS_FAIL(e, CS_E_INVALID, "--from %s: must be the number of an event",
+			       o->from);
+	return cs_export(database, from, o->argument, e);
+}
+
+static enum cs_rc export_log(const struct cs_options *o, struct cs_buf *out,
+			     struct cs_buf *problems, struct cs_err *e)
+{
+	return with_database(o, export_database, out, problems, e);
+}
+
+static enum cs_rc backup_database(const struct cs_options *o, const char *database,
+				  struct cs_buf *out, struct cs_err *e)
+{
+	char head[CS_SHA256_HEX], id[CS_SHA256_HEX];
+	struct cs_backup backup;
+	enum cs_rc rc = cs_backup(database, o->argument, &backup, e);
+
+	if (rc != CS_OK)
+		return rc;
+	cs_sha256_hex(&backup.log.head, head);
+	cs_sha256_hex(&backup.log.id, id);
+	cs_buf_addf(out, "backup %s\nbytes %lld\nlog %s\nhead %lld:%s\n", o->argument,
+		    (long long)backup.bytes, id, (long long)backup.log.size, head);
+	return CS_OK;
+}
+
+static enum cs_rc backup(const struct cs_options *o, struct cs_buf *out, struct cs_buf *problems,
+			 struct cs_err *e)
+{
+	return with_database(o, backup_database, out, problems, e);
 }
 
 static print_fn *const modes[] = {
@@ -206,10 +251,18 @@ static print_fn *const modes[] = {
 	[CS_MODE_DIFF] = diff,
 	[CS_MODE_EXPLAIN] = explain,
 	[CS_MODE_EXPORT] = export_log,
+	[CS_MODE_BACKUP] = backup,
 	[CS_MODE_PRINT_OPENAPI] = print_openapi,
 	[CS_MODE_VERSION] = print_version,
 	[CS_MODE_HELP] = print_help,
 };
+
+static int exit_of(enum cs_rc rc)
+{
+	if (rc == CS_E_CORRUPT)
+		return CS_EXIT_LOG_BROKEN;
+	return rc == CS_E_CONFIG ? CS_EXIT_CONFIG : CS_EXIT_FAILURE;
+}
 
 int cs_report(const struct cs_options *o)
 {
@@ -232,7 +285,7 @@ int cs_report(const struct cs_options *o)
 			fputs(cs_buf_str(&problems), stderr);
 		else
 			fprintf(stderr, "countersignd: %s\n", e.msg);
-		status = rc == CS_E_CONFIG ? CS_EXIT_CONFIG : CS_EXIT_FAILURE;
+		status = exit_of(rc);
 	}
 	cs_buf_done(&out);
 	cs_buf_done(&problems);

@@ -31,6 +31,7 @@
 #define FILES_MORE 128      /* signers, threads, libraries */
 
 struct daemon {
+	const struct cs_options *options;
 	struct cs_files files; /* config for good; policy and access are the core's after start */
 	struct cs_core *core;
 	struct cs_http *http;
@@ -114,6 +115,7 @@ static enum cs_rc open_core(struct daemon *d, struct cs_err *e)
 		.log_check = { .period_us = config->log_check_period * CS_SECOND,
 			       .share = config->log_check_share },
 		.signer_count = config->signer_count,
+		.accept_restore = d->options->accept_restore != NULL,
 	};
 	const struct cs_core_policy files = {
 		.policy = d->files.policy,
@@ -279,13 +281,13 @@ static void keep_memory(void)
 	mallopt(M_TOP_PAD, 1 << 20);
 }
 
-static enum cs_rc start(struct daemon *d, const char *config, struct cs_err *e)
+static enum cs_rc start(struct daemon *d, struct cs_err *e)
 {
 	struct cs_buf report;
 	enum cs_rc rc;
 
 	cs_buf_init(&report, 1U << 20);
-	rc = cs_files_load(&d->files, config, &report, e);
+	rc = cs_files_load(&d->files, d->options->config, &report, e);
 	if (rc != CS_OK)
 		log_problems(&report, e);
 	cs_buf_done(&report);
@@ -337,16 +339,16 @@ static void run(struct daemon *d)
 	}
 }
 
-int cs_serve(const char *config)
+int cs_serve(const struct cs_options *o)
 {
-	struct daemon d = { .core = NULL };
+	struct daemon d = { .options = o };
 	struct cs_err e = { .rc = CS_OK };
 	int status = 0;
 
 	cs_files_init(&d.files);
 	keep_memory();
 	block_signals(&d);
-	if (start(&d, config, &e) == CS_OK)
+	if (start(&d, &e) == CS_OK)
 		run(&d);
 	else
 		status = e.rc == CS_E_CONFIG ? CS_EXIT_CONFIG : CS_EXIT_FAILURE;

@@ -5,7 +5,9 @@
 #ifndef CS_DAEMON_SERVE_H
 #define CS_DAEMON_SERVE_H
 
+#include "daemon/options.h"
+
 /** Serve until SIGTERM or SIGINT. Returns the exit status. */
-int cs_serve(const char *config);
+int cs_serve(const struct cs_options *o);
 
 #endif

@@ -20,6 +20,11 @@ struct cs_log_ref {
 	struct cs_sha256 head;
 };
 
+/** "ID SIZE HEAD", a line of a heads file without its newline; false for anything else. */
+bool cs_head_line_read(struct cs_bytes line, struct cs_log_ref *out);
+/** The same line, with its newline. */
+void cs_head_line_write(const struct cs_log_ref *r, struct cs_buf *out);
+
 struct cs_decision {
 	struct cs_sha256 request_sha256; /* of the request document's bytes */
 	int64_t n; /* 1..CS_N_MAX; counts this person's decisions on this request */

@@ -9,6 +9,7 @@
 
 #include "model/fits.h"
 #include "policy/load.h"
+#include "policy/published.h"
 #include "policy/uses.h"
 #include "policy/where.h"
 
@@ -343,16 +344,32 @@ static size_t collect_uses(const struct check *c, struct cs_use *uses)
 	return count;
 }
 
-static void keys_have_one_use(const struct check *c)
+/** Whose private key anybody can download, is nobody's. */
+static void check_published(const struct cs_use *use, struct cs_problems *p)
+{
+	const char *where = cs_published_key(use->spki);
+
+	if (where)
+		cs_problem_add(p, CS_AT(use->at),
+			       "%s %s: this is a published test key (%s): everybody has its "
+			       "private key; make one of your own",
+			       use->kind, use->owner, where);
+}
+
+static void keys_are_secret_and_have_one_use(const struct check *c)
 {
 	size_t max = c->policy->key_count + CS_APPROVAL_KEYS_MAX * c->policy->approver_count;
 	struct cs_use *uses = calloc(max + 1, sizeof(*uses));
+	size_t count;
 
 	if (!uses) {
 		cs_problem_add(c->p, 0, 0, "out of memory");
 		return;
 	}
-	cs_uses_check(uses, collect_uses(c, uses), c->p);
+	count = collect_uses(c, uses);
+	for (size_t i = 0; i < count; i++)
+		check_published(&uses[i], c->p);
+	cs_uses_check(uses, count, c->p);
 	free(uses);
 }
 
@@ -368,7 +385,7 @@ static void (*const rules[])(const struct check *c) = {
 	persons_are_in_one_group,
 	approvers_have_keys,
 	enrolments_verify,
-	keys_have_one_use,
+	keys_are_secret_and_have_one_use,
 };
 
 void cs_policy_check(const struct cs_policy *policy, const struct cs_yaml *where,

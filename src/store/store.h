@@ -17,9 +17,8 @@
 struct cs_store;
 
 enum cs_store_mode {
-	CS_STORE_WRITE,  /* create or migrate, hold the lock for life */
-	CS_STORE_READ,   /* beside a writer */
-	CS_STORE_EXPORT, /* a stopped daemon's file or a copy: takes the lock, changes nothing */
+	CS_STORE_WRITE, /* create or migrate, hold the lock for life */
+	CS_STORE_READ,  /* beside a writer or without one; changes nothing */
 };
 
 /**
@@ -86,6 +85,18 @@ enum cs_rc cs_store_check(struct cs_store *s, struct cs_chain_check *at, int64_t
 /** The log's end as the writing connection knows it, whatever the file says; only in the writer's
  * transaction. */
 struct cs_log_ref cs_store_known_log(const struct cs_store *s);
+
+/* --- copies and checks (readers) --- */
+
+/**
+ * Copy the whole database as it is at one moment, beside whoever writes it. The copy is on disk
+ * when this returns.
+ *
+ * @param file  exists and is empty
+ */
+enum cs_rc cs_store_backup(struct cs_store *s, const char *file, struct cs_err *e) CS_MUST_CHECK;
+/** Every page, index and constraint of the file. CS_E_CORRUPT names the first problem. */
+enum cs_rc cs_store_check_pages(struct cs_store *s, struct cs_err *e) CS_MUST_CHECK;
 
 /* --- requests --- */
 

@@ -31,10 +31,9 @@ enum cs_rc cs_audit_know_head(struct cs_audit_verifier *v, const struct cs_log_r
 	return CS_OK;
 }
 
-/* "SIZE:HASH" or "SIZE HASH", at the start of a longer text. */
-static bool parse_head(const char *text, char separator, struct cs_log_ref *out)
+static bool parse_head(const char *text, struct cs_log_ref *out)
 {
-	const char *colon = strchr(text, separator);
+	const char *colon = strchr(text, ':');
 	char size[24];
 
 	if (!colon || (size_t)(colon - text) >= sizeof(size))
@@ -49,7 +48,7 @@ enum cs_rc cs_audit_know_head_text(struct cs_audit_verifier *v, const char *text
 {
 	struct cs_log_ref ref = { 0 };
 
-	if (!parse_head(text, ':', &ref))
+	if (!parse_head(text, &ref))
 		return CS_FAIL(e, CS_E_INVALID,
 			       "known head \"%s\": write SIZE:HASH, the hash as 64 lower-case "
 			       "hexadecimal digits",
@@ -59,18 +58,13 @@ enum cs_rc cs_audit_know_head_text(struct cs_audit_verifier *v, const char *text
 
 enum cs_rc cs_audit_know_head_line(struct cs_audit_verifier *v, const char *line, struct cs_err *e)
 {
-	struct cs_log_ref ref = { 0 };
-	char id[CS_SHA256_HEX];
+	const struct cs_bytes bytes = { (const uint8_t *)line, strlen(line) };
+	struct cs_log_ref ref;
 
 	if (line[0] == '\0' || line[0] == '#')
 		return CS_OK;
-	if (strlen(line) > sizeof(id)) {
-		memcpy(id, line, sizeof(id) - 1);
-		id[sizeof(id) - 1] = '\0';
-		if (cs_sha256_from_hex(id, &ref.id) && line[sizeof(id) - 1] == ' ' &&
-		    parse_head(line + sizeof(id), ' ', &ref))
-			return cs_audit_know_head(v, &ref, true, e);
-	}
+	if (cs_head_line_read(bytes, &ref))
+		return cs_audit_know_head(v, &ref, true, e);
 	return CS_FAIL(e, CS_E_INVALID,
 		       "heads file: \"%s\": a line is the log's id, a size and the head, with one "
 		       "space between",

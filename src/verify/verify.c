@@ -144,6 +144,27 @@ static enum cs_rc check_stopped(struct cs_audit_verifier *v, const struct cs_aud
 	return CS_OK;
 }
 
+/* Two heads: of the log as it was opened, and the last one that the daemon had kept, which this log
+ * does not have. */
+static enum cs_rc check_restored(struct cs_audit_verifier *v, const struct cs_audited *a,
+				 struct cs_err *e)
+{
+	static const struct cs_sha256 zero;
+	const struct cs_log_ref *found = &a->d.found, *kept = &a->d.kept;
+
+	if (!cs_sha256_equal(&found->id, &v->hashes[0]))
+		return cs_broken(v, "restored", e, "id is not this log's");
+	if (found->size >= a->ev.seq)
+		return cs_broken(v, "restored", e, "size %lld is not before this event",
+				 (long long)found->size);
+	if (!cs_sha256_equal(&found->head, found->size ? &v->hashes[found->size - 1] : &zero))
+		return cs_broken(v, "restored", e, "head is not the hash of event %lld",
+				 (long long)found->size);
+	if (kept->size < v->lines && cs_sha256_equal(&kept->head, &v->hashes[kept->size - 1]))
+		return cs_broken(v, "restored", e, "the head that was kept is in this log");
+	return CS_OK;
+}
+
 /* Which check sees which kind, and whether the event has a request's id. */
 static const struct {
 	cs_audit_check_fn *check; /* NULL: the form is all */
@@ -153,6 +174,7 @@ static const struct {
 	[CS_EV_START] = { check_started, NO_ID },
 	[CS_EV_STOP] = { check_stopped, NO_ID },
 	[CS_EV_UNCLEAN] = { check_stopped, NO_ID },
+	[CS_EV_RESTORED] = { check_restored, NO_ID },
 	[CS_EV_POLICY] = { cs_check_policy, NO_ID },
 	[CS_EV_REQUEST_DENIED] = { cs_check_denied, MAY_HAVE_ID },
 	[CS_EV_REQUEST_CREATED] = { cs_check_created, HAS_ID },

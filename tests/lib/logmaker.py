@@ -163,8 +163,14 @@ class Log:
         self.recipes.append({"kind": kind, "detail": detail or {}, "request": request, "actor": actor,
                              "time": text(self.now)})
 
-    def start(self, policy):
+    def start(self, policy, restored=None):
+        """A start of the daemon; `restored`: with a database that lost what was served last, and what it says else."""
+        size = len(self.recipes)
         self.add("daemon.started", {"pid": 4711, "version": "0.1.0"}, after=3)
+        if restored:
+            self.add("log.restored", lambda known: {
+                "head": known[size - 1], "id": known[0], "kept_head": sha256(b"lost"), "kept_id": known[0],
+                "kept_size": size - 1, "size": size, **restored(known)})
         self.load(policy)
         self.add("access.loaded", {"digest": sha256(b"access"), "principals": 6})
         for token in ("dev", "prod"):

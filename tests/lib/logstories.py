@@ -118,6 +118,10 @@ def everything():
     for _ in range(6):
         log.request(["radio-dev"], state="approved").sign()
     log.add("daemon.stopped")
+    log.start(log.policy, restored=lambda known: {"kept_size": 4711})
+    log.add("daemon.stopped")
+    log.start(log.policy, restored=lambda known: {"kept_id": sha256(b"another log")})
+    log.add("daemon.stopped")
     return log
 
 
@@ -466,6 +470,15 @@ def after_rejection(log):
     request.decide("approver2", "approve", "pending")
 
 
+def restored(change):
+    """A start with a database that was restored, and what the event says else."""
+    def tell(log):
+        log.start(Policy())
+        log.add("daemon.stopped")
+        log.start(log.policy, restored=change)
+    return story(tell)
+
+
 def document(**changes):
     """A request whose document has other members."""
     def tell(log):
@@ -533,6 +546,10 @@ TAMPERED = {  # what was done: how, and the rule that finds it
     "judged again, wrongly": (story(badly_judged), "state"),
     "cancelled by another agent": (story(wrong_actor), "actor"),
     "failed without an attempt": (story(never_tried), "state"),
+    "a restore of another log": (restored(lambda known: {"id": "1" * 64}), "restored"),
+    "a restore that found another head": (restored(lambda known: {"head": "1" * 64}), "restored"),
+    "a restore that found the future": (restored(lambda known: {"size": 99}), "restored"),
+    "a restore after nothing was lost": (restored(lambda known: {"kept_head": known[1], "kept_size": 2}), "restored"),
     "an intent is missing": (drop("sign.intent"), "outcome"),
     "an intent twice": (again("sign.intent"), "intent"),
     "an intent with another attempt": (edit("sign.intent", attempt=2), "intent"),

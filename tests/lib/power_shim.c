@@ -4,9 +4,9 @@
  * that tests/lib/power.py can say what a power cut at any moment would have left of them. Syncs do
  * not reach the disk; they take as long as one would (SYNC_US), so that an answer that does not
  * wait for its sync comes visibly early. CS_POWER_DIRECTORY  the directory; files whose name ends
- * in -shm or -lock do not count CS_POWER_RECORD     the file that is appended to, one record per
- * operation (struct record) CS_POWER_NORMAL     when set, SQLite runs with synchronous=NORMAL and
- * says FULL
+ * in -shm, -lock or -head do not count CS_POWER_RECORD     the file that is appended to, one record
+ * per operation (struct record) CS_POWER_NORMAL     when set, SQLite runs with synchronous=NORMAL
+ * and says FULL
  */
 #include <fcntl.h>
 #include <pthread.h>
@@ -53,7 +53,7 @@ static const char *name_of(const char *path)
 		return NULL;
 	name += *name == '/';
 	if (strchr(name, '/') || strstr(name, "-shm") || strstr(name, "-lock") ||
-	    strstr(name, " (deleted)"))
+	    strstr(name, "-head") || strstr(name, " (deleted)"))
 		return NULL;
 	return name;
 }

@@ -152,7 +152,7 @@ int64_t verify_log(void)
 
 void teardown(void)
 {
-	static const char *const names[] = { "", "-wal", "-shm", "-lock" };
+	static const char *const names[] = { "", "-wal", "-shm", "-lock", "-head" };
 
 	cs_core_close(core);
 	core = NULL;
@@ -161,7 +161,7 @@ void teardown(void)
 		fake_signer_stop(signers[i]);
 	cs_policy_unref(policy);
 	cs_access_unref(access_list);
-	for (size_t i = 0; i < 4; i++) {
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		char name[128];
 
 		snprintf(name, sizeof(name), "%s%s", database, names[i]);

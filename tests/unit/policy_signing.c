@@ -16,6 +16,20 @@
 #define EXPECT_MAX 6
 
 /* RSA with 2048 bits; its private half was not kept */
+/* public halves of MCUboot's root-ec-p256.pem and root-rsa-3072.pem */
+#define MCUBOOT_P256                                                             \
+	"MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEKstAPOj+7VukSZWhqR2u6Nu+GTfNFPsvJF" \
+	"c35ZU5iNmUudZa69fN1TCK1v5IskpqgQ7l8H2LaDTMOmr8U476wQ=="
+#define MCUBOOT_RSA_3072                                                         \
+	"MIIBojANBgkqhkiG9w0BAQEFAAOCAY8AMIIBigKCAYEAtCwOmFgQpKdYmXwB3QgqKDQz+J" \
+	"YaNCBdRchxJiXl0pbqe7EVqqaKYyKLLU6Bc79uFWiMGvTvKo+MIp5xV0veD35y03q4px1E" \
+	"rYcAg1z9cwVyRj+L+RAA2G7Mhe35Sdt4NoBJOHbdX1QE2ow0pysTJW/RFU+twuGl0k5XDH" \
+	"6cm7pOaLLgJQKqANO0zC945b5HZx/IbiJsXmG2ms3lqLp6gBMbFy6W7c+zm+Qc6K2n9jpR" \
+	"Zl6ZjofuYCX4jb7OpKjKk2zXv9RzM41EhcxzMAicTbKqWmxve6u3s3zD++fKxPiab8u7W4" \
+	"LneugZ/S8RIvt/doxrlKQJT6Vqd1Hrp37ahwbu3L7R6hpAHRv/GrFRfBKw8/aDAZznDJm/" \
+	"rGhYcqSwWYXuhawqIvTPFQiAHw3QHqCglMj3+mXdUuiWNyMwVzbmnfQMSgV1H60ByrdtjE" \
+	"N0BgqB8wFi//f1X6/nKw74gbVl3QHZnwcXihjPI26IZZG1e9OwLa+TZmN0rFrmc947AgMB" \
+	"AAE="
 #define RSA_2048                                                                                    \
 	"MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAn60R678IZxWEM0mjh8CAXi3VOf1HSTZ7Cg6qpinUy5ZpV" \
 	"YgkT2tTSjYxamJjlfI1kJsDBZ5Ad1kaLI0wdNyjem2usA5h8liDFkwriRbqAOM0W6Asu6lf+yrr4viPxKLm/r0o12" \
@@ -112,6 +126,12 @@ static const struct broken {
 	  { "algorithm: rsa-3072\n    hash: sha384\n    format: rsa-pss\n    public_key: {pk:rsa-3072}",
 	    "algorithm: p-256\n    hash: sha256\n    format: ecdsa\n    public_key: {pk:p-256}" },
 	  { { 27, "key app-prod: this key is used by key app-dev already" } } },
+	{ "published test key",
+	  { "public_key: {pk:p-256}", "public_key: " MCUBOOT_P256 },
+	  { { 20, "key app-dev: this is a published test key (mcuboot, root-ec-p256.pem)" } } },
+	{ "published test key of RSA-3072",
+	  { "public_key: {pk:rsa-3072}", "public_key: " MCUBOOT_RSA_3072 },
+	  { { 27, "published test key (mcuboot, root-rsa-3072.pem)" } } },
 	{ "prod key without a quorum",
 	  { "      - {group: security, count: 1}\n      - group: release\n        count: 2\n",
 	    "      []\n" },

@@ -109,6 +109,13 @@ static void w_export(struct cs_buf *b)
 	cs_detail_export(b, 1, 99);
 }
 
+static void w_restored(struct cs_buf *b)
+{
+	const struct cs_log_ref found = { ones, 7, twos }, kept = { ones, 41, ones };
+
+	cs_detail_restored(b, &found, &kept);
+}
+
 static void w_signer(struct cs_buf *b)
 {
 	cs_detail_signer(b, "connection refused", "prod");
@@ -177,6 +184,9 @@ static const struct {
 	  "{\"artifact\":0,\"attempt\":1,\"code\":\"CKR_DEVICE_ERROR\","
 	  "\"message\":\"the token said no\",\"reached_hsm\":true}" },
 	{ CS_EV_EXPORT, w_export, "{\"from\":1,\"to\":99}" },
+	{ CS_EV_RESTORED, w_restored,
+	  "{\"head\":\"" TWOS "\",\"id\":\"" ONES "\",\"kept_head\":\"" ONES
+	  "\",\"kept_id\":\"" ONES "\",\"kept_size\":41,\"size\":7}" },
 	{ CS_EV_SIGNER_LOST, w_signer, "{\"message\":\"connection refused\",\"token\":\"prod\"}" },
 	{ CS_EV_SIGNER_BACK, w_signer, "{\"message\":\"connection refused\",\"token\":\"prod\"}" },
 	{ CS_EV_SELFTEST, w_selftest, "{\"failed\":1,\"keys\":4,\"ok\":false,\"token\":\"prod\"}" },

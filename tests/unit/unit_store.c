@@ -36,7 +36,7 @@ static void setup(void)
 
 static void teardown(void)
 {
-	static const char *const names[] = { "", "-wal", "-shm", "-lock" };
+	static const char *const names[] = { "", "-wal", "-shm", "-lock", "_", "_-wal", "_-shm" };
 
 	cs_store_close(store);
 	store = NULL;
@@ -224,6 +224,31 @@ START_TEST(events_cannot_be_changed)
 }
 END_TEST
 
+START_TEST(a_backup_is_the_database_at_one_moment)
+{
+	struct cs_store *reader = NULL;
+	struct cs_log_ref before, copied;
+	struct cs_err e = { 0 };
+	char copy[112];
+
+	append_committed(5);
+	must(cs_store_log(store, &before, &e), &e);
+	snprintf(copy, sizeof(copy), "%s_", path);
+	fclose(fopen(copy, "we"));
+	must(cs_store_begin(store, &e), &e);
+	must(append("not-committed", &e), &e);
+	must(cs_store_open(path, CS_STORE_READ, &reader, &e), &e);
+	must(cs_store_backup(reader, copy, &e), &e);
+	cs_store_close(reader);
+	must(cs_store_commit(store, &e), &e);
+	must(cs_store_open(copy, CS_STORE_READ, &reader, &e), &e);
+	must(cs_store_check_pages(reader, &e), &e);
+	must(cs_store_log(reader, &copied, &e), &e);
+	cs_store_close(reader);
+	ck_assert_mem_eq(&copied, &before, sizeof(copied));
+}
+END_TEST
+
 /* ---- the check of the chain ---- */
 
 #define CHAIN 70 /* more than one step over what cannot be read */
@@ -339,7 +364,6 @@ START_TEST(a_second_writer_is_refused)
 
 	ck_assert_int_eq(cs_store_open(path, CS_STORE_WRITE, &second, &e), CS_E_BUSY);
 	ck_assert_ptr_nonnull(strstr(e.msg, "another countersignd"));
-	ck_assert_int_eq(cs_store_open(path, CS_STORE_EXPORT, &second, &e), CS_E_BUSY);
 	must(cs_store_open(path, CS_STORE_READ, &second, &e), &e);
 	cs_store_close(second);
 }
@@ -385,7 +409,7 @@ START_TEST(an_empty_file_is_not_exported)
 	f = fopen(path, "wb");
 	ck_assert_ptr_nonnull(f);
 	fclose(f);
-	ck_assert_int_ne(cs_store_open(path, CS_STORE_EXPORT, &store, &e), CS_OK);
+	ck_assert_int_ne(cs_store_open(path, CS_STORE_READ, &store, &e), CS_OK);
 }
 END_TEST
 
@@ -846,6 +870,7 @@ int main(void)
 	tcase_add_test(t, what_is_rolled_back_leaves_nothing_behind);
 	tcase_add_loop_test(t, events_cannot_be_changed, 0,
 			    (int)(sizeof(forbidden) / sizeof(forbidden[0])));
+	tcase_add_test(t, a_backup_is_the_database_at_one_moment);
 	tcase_add_test(t, a_second_writer_is_refused);
 	tcase_add_test(t, a_newer_schema_is_refused);
 	tcase_add_test(t, a_foreign_database_is_refused);

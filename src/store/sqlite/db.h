@@ -22,6 +22,12 @@ struct cs_store {
 	struct cs_buf event;       /* scratch for appending */
 };
 
+/** Put the authorizer in force, or lift it for a statement that it does not know. */
+void sq_confine(struct cs_store *s, bool on);
+
+/** The whole of one database into an empty other; an SQLite result. */
+int sq_copy_pages(sqlite3 *from, sqlite3 *to);
+
 /** Translate SQLite's last result. `what` names what was being done. */
 enum cs_rc sq_fail(const struct cs_store *s, int sqlite_rc, const char *what, struct cs_err *e);
 

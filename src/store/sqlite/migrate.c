@@ -21,18 +21,6 @@ static const char migrating[] = "migrating the database";
 
 /* --- the copy --- */
 
-static int copy_pages(sqlite3 *from, sqlite3 *to)
-{
-	sqlite3_backup *b = sqlite3_backup_init(to, "main", from, "main");
-	int step, end;
-
-	if (!b)
-		return sqlite3_extended_errcode(to);
-	step = sqlite3_backup_step(b, -1);
-	end = sqlite3_backup_finish(b);
-	return step == SQLITE_DONE ? end : step;
-}
-
 /** The one value of a statement must be this text. */
 static enum cs_rc expect(sqlite3 *db, const char *sql, const char *want, struct cs_err *e)
 {
@@ -86,7 +74,7 @@ static enum cs_rc fill_copy(struct cs_store *s, const char *file, struct cs_err 
 		got = sqlite3_exec(copy, "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF", NULL,
 				   NULL, NULL);
 	if (got == SQLITE_OK)
-		got = copy_pages(s->db, copy);
+		got = sq_copy_pages(s->db, copy);
 	rc = got == SQLITE_OK ? verify_copy(s, copy, e) : sq_fail(NULL, got, copying, e);
 	sqlite3_close(copy);
 	return rc;

@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/text.h"
@@ -51,7 +50,8 @@ static const struct pragma writer_pragmas[] = {
 	  "1" }, /* else INSERT OR REPLACE passes the append-only triggers */
 	{ "trusted_schema", "OFF", "0" },
 	{ "cell_size_check", "ON", "1" },
-	{ "wal_autocheckpoint", "1000", "1000" }, /* pages; larger ones stall the writer */
+	{ "wal_autocheckpoint", "1000", "1000" },         /* pages; larger ones stall the writer */
+	{ "journal_size_limit", "67108864", "67108864" }, /* bytes; grown beside a long reader */
 	{ "temp_store", "MEMORY", "2" },
 	{ "cache_size", "-16384", "-16384" },
 };
@@ -127,6 +127,11 @@ static int authorize(void *arg, int action, const char *a, const char *b, const 
 	case SQLITE_SAVEPOINT: return SQLITE_OK;
 	default: return SQLITE_DENY;
 	}
+}
+
+void sq_confine(struct cs_store *s, bool on)
+{
+	sqlite3_set_authorizer(s->db, on ? authorize : NULL, NULL);
 }
 
 static void limit(struct cs_store *s)
@@ -216,16 +221,6 @@ static enum cs_rc check_schema(struct cs_store *s, const char *path, struct cs_e
 		(long long)version, CS_STORE_SCHEMA);
 }
 
-/** Made by root, for an export say, the lock file shall be open to whom the database belongs. */
-static enum cs_rc give_lock(const struct cs_store *s, const char *path, struct cs_err *e)
-{
-	struct stat st;
-
-	if (geteuid() != 0 || stat(path, &st) != 0 || fchown(s->lock_fd, st.st_uid, st.st_gid) == 0)
-		return CS_OK;
-	return CS_FAIL(e, CS_E_IO, "%s-lock: %s", path, strerror(errno));
-}
-
 /** A file beside the database is locked for life; the database's own locks belong to SQLite. */
 static enum cs_rc take_lock(struct cs_store *s, const char *path, struct cs_err *e)
 {
@@ -237,8 +232,6 @@ static enum cs_rc take_lock(struct cs_store *s, const char *path, struct cs_err 
 	s->lock_fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (s->lock_fd < 0)
 		rc = CS_FAIL(e, CS_E_IO, "%s: %s", lock, strerror(errno));
-	else if (give_lock(s, path, e) != CS_OK)
-		rc = e->rc;
 	else if (flock(s->lock_fd, LOCK_EX | LOCK_NB) != 0)
 		rc = CS_FAIL(e, CS_E_BUSY,
 			     "%s: another countersignd uses this database; stop it first", path);
@@ -273,13 +266,13 @@ static enum cs_rc open_all(struct cs_store *s, const char *path, struct cs_err *
 			       : sizeof(reader_pragmas) / sizeof(reader_pragmas[0]);
 	enum cs_rc rc;
 
-	if (s->mode != CS_STORE_READ && (rc = take_lock(s, path, e)) != CS_OK)
+	if (s->mode == CS_STORE_WRITE && (rc = take_lock(s, path, e)) != CS_OK)
 		return rc;
 	if ((rc = open_file(s, path, e)) != CS_OK || (rc = check_schema(s, path, e)) != CS_OK ||
 	    (rc = apply_pragmas(s, pragmas, count, e)) != CS_OK ||
 	    (rc = prepare_all(s, e)) != CS_OK)
 		return rc;
-	sqlite3_set_authorizer(s->db, authorize, NULL);
+	sq_confine(s, true);
 	return cs_store_log(s, &s->log, e);
 }
 
@@ -320,7 +313,7 @@ void cs_store_close(struct cs_store *s)
 	for (size_t i = 0; i < SQ__COUNT; i++)
 		sqlite3_finalize(s->stmt[i]);
 	if (s->db)
-		sqlite3_set_authorizer(s->db, NULL, NULL);
+		sq_confine(s, false);
 	sqlite3_close(s->db);
 	if (s->lock_fd >= 0)
 		close(s->lock_fd);
