@@ -70,7 +70,7 @@ void cs_pk_to_pem(const struct cs_pk *pk, struct cs_buf *out);
  * exactly as long as the modulus.
  *
  * @return CS_OK, CS_E_SIGNATURE when it does not verify, CS_E_INVALID when key, scheme and hash do
- * not fit together
+ * not fit together, CS_E_NOMEM when that could not be found out
  */
 enum cs_rc cs_pk_verify(const struct cs_pk *pk, enum cs_scheme scheme, enum cs_hash h,
 			struct cs_bytes input, struct cs_bytes sig, struct cs_err *e) CS_MUST_CHECK;

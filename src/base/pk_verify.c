@@ -98,11 +98,23 @@ static const struct cs_pk_table *table_of(struct cs_pk *pk)
 	return table;
 }
 
+/* Was there no memory? Then nobody knows whether it verifies. OpenSSL says so in its queue only. */
+static bool lacked_memory(void)
+{
+	unsigned long error;
+	bool lacked = false;
+
+	while ((error = ERR_get_error()) != 0)
+		lacked |= ERR_GET_REASON(error) == ERR_R_MALLOC_FAILURE;
+	return lacked;
+}
+
 enum cs_rc cs_pk_verify(const struct cs_pk *pk, enum cs_scheme scheme, enum cs_hash h,
 			struct cs_bytes input, struct cs_bytes sig, struct cs_err *e)
 {
 	const struct cs_pk_table *table;
-	int result;
+	bool lacked = false;
+	int result = 0;
 
 	if (!fits(pk->alg, scheme, h))
 		return CS_FAIL(e, CS_E_INVALID, "a key of %s does not go with this scheme and %s",
@@ -118,9 +130,16 @@ enum cs_rc cs_pk_verify(const struct cs_pk *pk, enum cs_scheme scheme, enum cs_h
 	table = table_of((struct cs_pk *)(uintptr_t)pk); /* const but for its cache */
 	if (table && cs_pk_table_verify(table, input, sig))
 		return CS_OK;
-	result = scheme == CS_SCHEME_ED25519 ? verify_message(pk, input, sig)
-					     : verify_digest(pk, scheme, h, input, sig);
 	ERR_clear_error();
+	/* "no" is asked for twice: OpenSSL 3.0 says it without a reason when PSS finds no memory */
+	for (int asked = 0; asked < 2 && result != 1; asked++) {
+		result = scheme == CS_SCHEME_ED25519 ? verify_message(pk, input, sig)
+						     : verify_digest(pk, scheme, h, input, sig);
+		lacked = lacked_memory();
+	}
+	if (lacked && result != 1)
+		return CS_FAIL(e, CS_E_NOMEM, "verifying a signature with %s: out of memory",
+			       cs_alg_name(pk->alg));
 	if (result < 0)
 		return CS_FAIL(e, CS_E_INTERNAL, "OpenSSL cannot verify with %s",
 			       cs_alg_name(pk->alg));

@@ -34,8 +34,10 @@ static inline struct fault_control *fault_control(void)
 	const char *path;
 	long fd, at;
 
-	if (c || atomic_exchange(&tried, true))
+	if (c || !environ) /* a sanitizer allocates before there is an environment */
 		return c;
+	if (atomic_exchange(&tried, true))
+		return NULL;
 	path = getenv("CS_FAULT_CONTROL");
 	fd = path ? syscall(SYS_openat, AT_FDCWD, path, O_RDWR | O_CLOEXEC, 0) : -1;
 	if (fd < 0)
