@@ -96,7 +96,7 @@ class Policies(unittest.TestCase):
         cls.it.start_signers()
 
     def check(self, change_policy=None, change_access=None):
-        self.it.make_policy(change_policy)
+        self.it.make_policy(change=change_policy)
         self.it.make_access(change_access)
         return self.it.run("--check")
 

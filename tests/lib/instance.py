@@ -164,7 +164,7 @@ class Instance:
         self.crl_file = self.directory / "crl.pem"
         self.crl_file.write_bytes(self.ca.crl())
 
-    def make_policy(self, template, change=None):
+    def make_policy(self, template=token_template, change=None):
         self.tokens = {}
         keys, tokens = [], []
         for label in ("dev", "prod"):
