@@ -19,7 +19,7 @@ def run(*arguments):
 
 
 def commands():
-    return re.findall(r"^  ((?:audit )?\S+) +\S", run("--help").stdout, re.M)
+    return re.findall(r"^  ((?:audit |key )?\S+) +\S", run("--help").stdout, re.M)
 
 
 class Manual(unittest.TestCase):
