@@ -127,7 +127,7 @@ static size_t dir_len(const char *path)
 	return slash ? (size_t)(slash - path) + 1 : 0;
 }
 
-static enum cs_rc sync_directory_of(const char *path, struct cs_err *e)
+enum cs_rc cs_file_sync_directory(const char *path, struct cs_err *e)
 {
 	char *dir = dir_len(path) ? strndup(path, dir_len(path)) : strdup(".");
 	enum cs_rc rc = CS_OK;
@@ -165,7 +165,7 @@ enum cs_rc cs_file_replace(const char *path, struct cs_bytes content, unsigned m
 	if (rc != CS_OK)
 		unlink(temporary);
 	else
-		rc = sync_directory_of(path, e);
+		rc = cs_file_sync_directory(path, e);
 out:
 	free(temporary);
 	return rc;
@@ -221,7 +221,7 @@ enum cs_rc cs_file_update(const char *path, struct cs_bytes old, struct cs_bytes
 		rc = io_error(real, errno, e);
 	if (rc != CS_OK)
 		unlink(temporary);
-	return rc == CS_OK ? sync_directory_of(real, e) : rc;
+	return rc == CS_OK ? cs_file_sync_directory(real, e) : rc;
 }
 
 enum cs_rc cs_file_create(const char *path, struct cs_bytes content, unsigned mode,
@@ -236,7 +236,7 @@ enum cs_rc cs_file_create(const char *path, struct cs_bytes content, unsigned mo
 	if (rc != CS_OK)
 		unlink(path);
 	else
-		rc = sync_directory_of(path, e);
+		rc = cs_file_sync_directory(path, e);
 	return rc;
 }
 
@@ -246,7 +246,7 @@ enum cs_rc cs_file_rename_new(const char *from, const char *to, struct cs_err *e
 	if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) != 0 &&
 	    (errno != EINVAL || link(from, to) != 0 || unlink(from) != 0))
 		return io_error(to, errno, e);
-	return sync_directory_of(to, e);
+	return cs_file_sync_directory(to, e);
 }
 
 /* The rule for one file or directory, whose state is st. */

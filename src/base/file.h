@@ -24,6 +24,8 @@ enum cs_rc cs_file_create(const char *path, struct cs_bytes content, unsigned mo
 /** Give a file, whose content is on disk, a name that nobody may have yet (CS_E_CONFLICT), and
  * fsync the directory. */
 enum cs_rc cs_file_rename_new(const char *from, const char *to, struct cs_err *e) CS_MUST_CHECK;
+/** Make the entry of a file in its directory last, after it was made or renamed. */
+enum cs_rc cs_file_sync_directory(const char *path, struct cs_err *e) CS_MUST_CHECK;
 /**
  * CS_OK when the regular file behind `path` and every directory above it belong to root or to
  * `uid`, and nobody else may write them; sticky directories of root such as /tmp pass.

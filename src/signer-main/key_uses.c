@@ -16,19 +16,6 @@
 
 #include "base/file.h"
 
-/* The directory's entry of a new file must last, too. */
-static enum cs_rc sync_directory(const char *state, struct cs_err *e)
-{
-	enum cs_rc rc = CS_OK;
-	int fd = open(state, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	if (fd < 0 || fsync(fd) != 0)
-		rc = CS_FAIL(e, CS_E_IO, "%s: %s", state, strerror(errno));
-	if (fd >= 0)
-		close(fd);
-	return rc;
-}
-
 static enum cs_rc used_up(const struct cs_key *key, struct cs_err *e)
 {
 	return CS_FAIL(e, CS_E_DENIED,
@@ -39,9 +26,9 @@ static enum cs_rc used_up(const struct cs_key *key, struct cs_err *e)
 
 /* A file has a byte for each use: appending is atomic, so its length is the number of this use,
  * whichever child appends. */
-static enum cs_rc append(int fd, const char *state, const char *path, const struct cs_key *key,
-			 struct cs_err *e)
+static enum cs_rc append(int fd, const char *path, const struct cs_key *key, struct cs_err *e)
 {
+	enum cs_rc rc = CS_OK;
 	struct stat st;
 	off_t number;
 
@@ -49,8 +36,10 @@ static enum cs_rc append(int fd, const char *state, const char *path, const stru
 		return CS_FAIL(e, CS_E_IO, "%s: %s", path, strerror(errno));
 	if (st.st_size >= key->max_uses)
 		return used_up(key, e);
-	if (st.st_size == 0 && sync_directory(state, e) != CS_OK)
-		return CS_E_IO;
+	if (st.st_size == 0) /* the entry of a new file must last, too */
+		rc = cs_file_sync_directory(path, e);
+	if (rc != CS_OK)
+		return rc;
 	if (write(fd, "u", 1) != 1 || fsync(fd) != 0)
 		return CS_FAIL(e, CS_E_IO, "%s: a use cannot be counted: %s", path,
 			       strerror(errno));
@@ -74,7 +63,7 @@ enum cs_rc cs_key_uses_take(const char *state, const struct cs_key *key, struct 
 	fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return CS_FAIL(e, CS_E_IO, "%s: %s", path, strerror(errno));
-	rc = append(fd, state, path, key, e);
+	rc = append(fd, path, key, e);
 	close(fd);
 	return rc;
 }
