@@ -30,7 +30,7 @@ static enum cs_rc sync_file(const char *file, struct cs_err *e)
 
 /** All pages in one step, so under one read transaction: of one moment, and a writer does not make
  * it begin again. */
-int sq_copy_pages(sqlite3 *from, sqlite3 *to)
+static int copy_pages(sqlite3 *from, sqlite3 *to)
 {
 	sqlite3_backup *b = sqlite3_backup_init(to, "main", from, "main");
 	int step, end;
@@ -42,22 +42,26 @@ int sq_copy_pages(sqlite3 *from, sqlite3 *to)
 	return step == SQLITE_DONE ? end : step;
 }
 
+int sq_copy_to(sqlite3 *from, const char *file, sqlite3 **copyp)
+{
+	int got = sqlite3_open_v2(file, copyp,
+				  SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX |
+					  SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_EXRESCODE,
+				  NULL);
+
+	/* half a copy is thrown away: no journal, and one fsync at the end */
+	if (got == SQLITE_OK)
+		got = sqlite3_exec(*copyp, "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF", NULL,
+				   NULL, NULL);
+	return got == SQLITE_OK ? copy_pages(from, *copyp) : got;
+}
+
 enum cs_rc cs_store_backup(struct cs_store *s, const char *file, struct cs_err *e)
 {
 	sqlite3 *copy = NULL;
+	const int got = sq_copy_to(s->db, file, &copy);
 	enum cs_rc rc = CS_OK;
-	int got;
 
-	got = sqlite3_open_v2(file, &copy,
-			      SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW |
-				      SQLITE_OPEN_EXRESCODE,
-			      NULL);
-	/* half a copy is thrown away: no journal, and one fsync at the end */
-	if (got == SQLITE_OK)
-		got = sqlite3_exec(copy, "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF", NULL,
-				   NULL, NULL);
-	if (got == SQLITE_OK)
-		got = sq_copy_pages(s->db, copy);
 	if (got != SQLITE_OK)
 		rc = sq_fail(NULL, got, "copying the database", e);
 	sqlite3_close(copy);

@@ -25,8 +25,12 @@ struct cs_store {
 /** Put the authorizer in force, or lift it for a statement that it does not know. */
 void sq_confine(struct cs_store *s, bool on);
 
-/** The whole of one database into an empty other; an SQLite result. */
-int sq_copy_pages(sqlite3 *from, sqlite3 *to);
+/**
+ * The whole of a database into an empty file, not synced; an SQLite result.
+ *
+ * @param copyp  the copy, to be closed whatever the result is
+ */
+int sq_copy_to(sqlite3 *from, const char *file, sqlite3 **copyp);
 
 /** Translate SQLite's last result. `what` names what was being done. */
 enum cs_rc sq_fail(const struct cs_store *s, int sqlite_rc, const char *what, struct cs_err *e);

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "store/sqlite/db.h"
 
 static const char migrate_2[] =
@@ -63,38 +64,11 @@ static enum cs_rc verify_copy(struct cs_store *s, sqlite3 *copy, struct cs_err *
 static enum cs_rc fill_copy(struct cs_store *s, const char *file, struct cs_err *e)
 {
 	sqlite3 *copy = NULL;
+	const int got = sq_copy_to(s->db, file, &copy);
 	enum cs_rc rc;
-	int got = sqlite3_open_v2(file, &copy,
-				  SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX |
-					  SQLITE_OPEN_NOFOLLOW | SQLITE_OPEN_EXRESCODE,
-				  NULL);
 
-	/* half a copy is thrown away: no journal, and one fsync at the end */
-	if (got == SQLITE_OK)
-		got = sqlite3_exec(copy, "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF", NULL,
-				   NULL, NULL);
-	if (got == SQLITE_OK)
-		got = sq_copy_pages(s->db, copy);
 	rc = got == SQLITE_OK ? verify_copy(s, copy, e) : sq_fail(NULL, got, copying, e);
 	sqlite3_close(copy);
-	return rc;
-}
-
-static enum cs_rc sync_directory_of(const char *file, struct cs_err *e)
-{
-	char *dir = strdup(file);
-	char *slash = dir ? strrchr(dir, '/') : NULL;
-	enum cs_rc rc = CS_OK;
-	int fd;
-
-	if (slash)
-		*slash = '\0';
-	fd = open(slash == dir ? "/" : slash ? dir : ".", O_RDONLY | O_CLOEXEC | O_DIRECTORY);
-	if (fd < 0 || fsync(fd) != 0)
-		rc = CS_FAIL(e, CS_E_IO, "the directory of %s: %s", file, strerror(errno));
-	if (fd >= 0)
-		close(fd);
-	free(dir);
 	return rc;
 }
 
@@ -113,7 +87,7 @@ static enum cs_rc keep_copy(struct cs_store *s, const char *temporary, const cha
 	close(fd);
 	if (rc != CS_OK)
 		unlink(temporary);
-	return rc == CS_OK ? sync_directory_of(final, e) : rc;
+	return rc == CS_OK ? cs_file_sync_directory(final, e) : rc;
 }
 
 /* --- the change --- */
