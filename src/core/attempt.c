@@ -189,11 +189,6 @@ void cs_attempt_free(struct cs_attempt *a)
 	free(a);
 }
 
-struct cs_case *cs_attempt_case(struct cs_attempt *a)
-{
-	return a->k;
-}
-
 /* --- intents --- */
 
 static enum cs_rc write_intent(struct cs_attempt *a, struct cs_store *s, size_t i,

@@ -51,8 +51,8 @@ enum cs_rc cs_writer_new(struct cs_core *c, struct cs_store *s, struct cs_writer
 			 struct cs_err *e) CS_MUST_CHECK;
 /** Ends after what is queued. The store stays open. */
 void cs_writer_free(struct cs_writer *w);
-/** Queue a command. CS_E_BUSY when the queue is full: `done` is then never called. */
-enum cs_rc cs_writer_put(struct cs_core *c, struct cs_command *cmd, struct cs_err *e) CS_MUST_CHECK;
+/** Queue a command. When the queue is full it is `done` at once, on this thread, with CS_E_BUSY. */
+void cs_writer_put(struct cs_core *c, struct cs_command *cmd);
 /** Run a command like this one and wait for its commit; its `done` is not used. */
 enum cs_rc cs_writer_do(struct cs_core *c, const struct cs_command *what,
 			struct cs_err *e) CS_MUST_CHECK;
@@ -407,7 +407,6 @@ struct cs_attempt;
 enum cs_rc cs_attempt_new(struct cs_core *c, struct cs_case *k, struct cs_attempt **ap,
 			  struct cs_err *e) CS_MUST_CHECK;
 void cs_attempt_free(struct cs_attempt *a);
-struct cs_case *cs_attempt_case(struct cs_attempt *a);
 /** In the writer's transaction: approved → signing and one sign.intent per artifact. */
 enum cs_rc cs_attempt_begin(struct cs_attempt *a, struct cs_store *s,
 			    struct cs_err *e) CS_MUST_CHECK;

@@ -207,11 +207,7 @@ static void take_turn(struct cs_job *job)
 		return;
 	}
 	t->begin = (struct cs_command){ .run = begin_run, .arg = t, .done = begin_done };
-	/* once it is put, it is the writer's, and may be gone */
-	if (cs_writer_put(t->core, &t->begin, &t->begin.err) != CS_OK) {
-		t->begin.rc = t->begin.err.rc;
-		begin_done(&t->begin);
-	}
+	cs_writer_put(t->core, &t->begin);
 }
 
 void cs_core_schedule(struct cs_core *c, const char *id)

@@ -191,8 +191,8 @@ static void finish(struct cs_attempt *a)
 
 /* --- the command --- */
 
-/** On the writer's thread. What the log cannot take now, it may take in a moment; what it cannot
- * take then becomes unknown as soon as it can (repair.c). */
+/** What the log cannot take now, it may take in a moment; what it cannot take then becomes unknown
+ * as soon as it can (repair.c). */
 static void settle_done(struct cs_command *cmd)
 {
 	struct cs_attempt *a = cmd->arg;
@@ -232,11 +232,7 @@ static void put_command(struct cs_attempt *a)
 	struct cs_command *cmd = &a->settling;
 
 	*cmd = (struct cs_command){ .run = settle_run, .arg = a, .done = settle_done };
-	/* once it is put, it is the writer's, and may be gone */
-	if (cs_writer_put(a->core, cmd, &cmd->err) != CS_OK) {
-		cmd->rc = cmd->err.rc;
-		settle_done(cmd);
-	}
+	cs_writer_put(a->core, cmd);
 }
 
 void cs_attempt_settle(struct cs_attempt *a)

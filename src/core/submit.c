@@ -135,8 +135,7 @@ static enum cs_rc submit_run(struct cs_core *c, struct cs_store *s, void *arg, s
 }
 
 /** Fill the row of a request that is not denied. */
-static enum cs_rc prepare(struct submit *x, const struct cs_submission *submission,
-			  struct cs_err *e)
+static enum cs_rc prepare(struct submit *x, struct cs_err *e)
 {
 	struct cs_request *doc = &x->k->doc;
 	struct cs_request_row *row = &x->k->row;
@@ -149,7 +148,7 @@ static enum cs_rc prepare(struct submit *x, const struct cs_submission *submissi
 		return rc;
 	memcpy(row->id, doc->id, sizeof(row->id));
 	memcpy(row->principal, doc->principal, sizeof(row->principal));
-	memcpy(row->comment, submission->comment, sizeof(row->comment));
+	memcpy(row->comment, x->submission->comment, sizeof(row->comment));
 	row->environment = doc->environment;
 	row->created = doc->created;
 	row->expires = doc->expires;
@@ -268,7 +267,7 @@ static enum cs_rc try_submit(struct submit *x, struct cs_err *e)
 	x->verdict = cs_policy_judge(&facts, &x->k->doc);
 	if (x->verdict.judgement == CS_JUDGE_DENY)
 		return CS_OK;
-	rc = prepare(x, x->submission, e);
+	rc = prepare(x, e);
 	if (rc == CS_OK && x->verdict.judgement == CS_JUDGE_APPROVED) {
 		struct cs_case *k = x->k;
 
@@ -288,14 +287,12 @@ static void judge(struct cs_job *job)
 
 	drop_case(x); /* of a try that met another policy */
 	rc = try_submit(x, &e);
-	if (rc == CS_OK) {
-		x->command = (struct cs_command){ .run = submit_run,
-						  .arg = x,
-						  .done = record_done };
-		rc = cs_writer_put(x->core, &x->command, &e);
-	}
-	if (rc != CS_OK)
+	if (rc != CS_OK) {
 		end(x, rc, &e);
+		return;
+	}
+	x->command = (struct cs_command){ .run = submit_run, .arg = x, .done = record_done };
+	cs_writer_put(x->core, &x->command);
 }
 
 static enum cs_rc begin(struct submit *x, struct cs_err *e)

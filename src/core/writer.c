@@ -253,13 +253,15 @@ void cs_writer_free(struct cs_writer *w)
 	free(w);
 }
 
-enum cs_rc cs_writer_put(struct cs_core *c, struct cs_command *cmd, struct cs_err *e)
+void cs_writer_put(struct cs_core *c, struct cs_command *cmd)
 {
 	assert(cmd->run && cmd->done);
 	cmd->queued = cs_clock_mono();
 	if (cs_queue_put(c->writer->queue, cmd) == CS_OK)
-		return CS_OK;
-	return CS_FAIL(e, CS_E_BUSY, "the server has more to write than it can; try again later");
+		return; /* it is the writer's from here on, and may be gone */
+	cmd->rc = CS_FAIL(&cmd->err, CS_E_BUSY,
+			  "the server has more to write than it can; try again later");
+	cmd->done(cmd);
 }
 
 /* A command that a thread waits for. */
@@ -276,20 +278,16 @@ static void awaited_done(struct cs_command *cmd)
 enum cs_rc cs_writer_do(struct cs_core *c, const struct cs_command *what, struct cs_err *e)
 {
 	struct awaited x = { .cmd = *what };
-	enum cs_rc rc;
 
 	x.cmd.done = awaited_done;
 	sem_init(&x.done, 0, 0);
-	rc = cs_writer_put(c, &x.cmd, e);
-	if (rc == CS_OK) {
-		while (sem_wait(&x.done) != 0)
-			assert(errno == EINTR);
-		rc = x.cmd.rc;
-		if (rc != CS_OK && e)
-			*e = x.cmd.err;
-	}
+	cs_writer_put(c, &x.cmd);
+	while (sem_wait(&x.done) != 0)
+		assert(errno == EINTR);
 	sem_destroy(&x.done);
-	return rc;
+	if (x.cmd.rc != CS_OK && e)
+		*e = x.cmd.err;
+	return x.cmd.rc;
 }
 
 enum cs_rc cs_writer_run(struct cs_core *c, cs_command_fn *run, void *arg, struct cs_err *e)

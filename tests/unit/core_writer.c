@@ -64,12 +64,10 @@ static void note_done(struct cs_command *cmd)
 
 static void put(struct act *x, cs_command_fn *run)
 {
-	struct cs_err e = { 0 };
-
 	x->cmd = (struct cs_command){ .run = run, .arg = x, .done = note_done };
 	x->runs = 0;
 	sem_init(&x->ended, 0, 0);
-	must(cs_writer_put(core, &x->cmd, &e), &e);
+	cs_writer_put(core, &x->cmd);
 }
 
 /* What is put until this goes on is one batch. */
