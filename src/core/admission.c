@@ -109,51 +109,53 @@ static int64_t take(struct bucket *b, int64_t rate, int64_t cost, int64_t now)
 	return 0;
 }
 
-enum cs_rc cs_admission_take(struct cs_admission *a, const struct cs_principal *p, int64_t now_mono,
-			     int64_t *retry_after, struct cs_err *e)
+/** Take from one of the principal's buckets. CS_E_RATE, for the caller to explain, with
+ * *retry_after. */
+static enum cs_rc spend(struct cs_admission *a, const struct cs_principal *p, bool is_read,
+			int64_t cost, int64_t now, int64_t *retry_after, struct cs_err *e)
 {
-	struct cs_share *x;
-	int64_t after = 0;
-
-	pthread_mutex_lock(&a->lock);
-	x = find(a, p, now_mono);
-	if (x)
-		after = take(&x->writes, p->rate, 1, now_mono);
-	pthread_mutex_unlock(&a->lock);
-	if (!x)
-		return CS_FAIL(e, CS_E_NOMEM, "the rate of %s", p->name);
-	if (after == 0)
-		return CS_OK;
-	*retry_after = after;
-	return CS_FAIL(
-		e, CS_E_RATE,
-		"%s may send %lld requests a minute (rate in access.yaml); try again in %lld s",
-		p->name, (long long)p->rate, (long long)after);
-}
-
-enum cs_rc cs_core_admit_read(struct cs_core *c, const struct cs_caller *who, int64_t cost,
-			      int64_t *retry_after, struct cs_err *e)
-{
-	const struct cs_principal *p = who->principal;
-	const int64_t now = cs_clock_mono();
-	struct cs_admission *a = c->admission;
+	const int64_t rate = is_read ? p->read_rate : p->rate;
 	struct cs_share *x;
 	int64_t after = 0;
 
 	pthread_mutex_lock(&a->lock);
 	x = find(a, p, now);
 	if (x)
-		after = take(&x->reads, p->read_rate, cost, now);
+		after = take(is_read ? &x->reads : &x->writes, rate, cost, now);
 	pthread_mutex_unlock(&a->lock);
 	if (!x)
 		return CS_FAIL(e, CS_E_NOMEM, "the rate of %s", p->name);
 	if (after == 0)
 		return CS_OK;
 	*retry_after = after;
+	return CS_E_RATE;
+}
+
+enum cs_rc cs_admission_take(struct cs_admission *a, const struct cs_principal *p, int64_t now_mono,
+			     int64_t *retry_after, struct cs_err *e)
+{
+	const enum cs_rc rc = spend(a, p, false, 1, now_mono, retry_after, e);
+
+	if (rc != CS_E_RATE)
+		return rc;
+	return CS_FAIL(
+		e, CS_E_RATE,
+		"%s may send %lld requests a minute (rate in access.yaml); try again in %lld s",
+		p->name, (long long)p->rate, (long long)*retry_after);
+}
+
+enum cs_rc cs_core_admit_read(struct cs_core *c, const struct cs_caller *who, int64_t cost,
+			      int64_t *retry_after, struct cs_err *e)
+{
+	const struct cs_principal *p = who->principal;
+	const enum cs_rc rc = spend(c->admission, p, true, cost, cs_clock_mono(), retry_after, e);
+
+	if (rc != CS_E_RATE)
+		return rc;
 	return CS_FAIL(e, CS_E_RATE,
 		       "%s may read %lld times a minute (read_rate in access.yaml; a list counts "
 		       "more than once); try again in %lld s, or wait for changes with wait=",
-		       p->name, (long long)p->read_rate, (long long)after);
+		       p->name, (long long)p->read_rate, (long long)*retry_after);
 }
 
 enum cs_rc cs_admission_wait(struct cs_admission *a, const struct cs_principal *p,
