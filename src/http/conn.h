@@ -173,5 +173,7 @@ void *cs_http_reap(void *arg);
 /** A listening socket for "host:port" or "[v6]:port". */
 enum cs_rc cs_http_listen(const char *where, int *fdp, unsigned *portp,
 			  struct cs_err *e) CS_MUST_CHECK;
+/** Is a socket bound to a loopback address? */
+bool cs_http_is_loopback(int fd);
 
 #endif

@@ -64,16 +64,38 @@ static int open_socket(const struct addrinfo *ai)
 	return -1;
 }
 
+union address {
+	struct sockaddr any;
+	struct sockaddr_in v4;
+	struct sockaddr_in6 v6;
+};
+
+/* What a socket is bound to. */
+static bool own_address(int fd, union address *address)
+{
+	socklen_t len = sizeof(*address);
+
+	address->any.sa_family = AF_UNSPEC;
+	return getsockname(fd, &address->any, &len) == 0;
+}
+
+bool cs_http_is_loopback(int fd)
+{
+	union address address;
+
+	if (!own_address(fd, &address))
+		return false;
+	if (address.any.sa_family == AF_INET6)
+		return IN6_IS_ADDR_LOOPBACK(&address.v6.sin6_addr);
+	return address.any.sa_family == AF_INET &&
+	       ntohl(address.v4.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+}
+
 static unsigned port_of(int fd)
 {
-	union {
-		struct sockaddr any;
-		struct sockaddr_in v4;
-		struct sockaddr_in6 v6;
-	} address = { .any = { .sa_family = AF_UNSPEC } };
-	socklen_t len = sizeof(address);
+	union address address;
 
-	if (getsockname(fd, &address.any, &len) != 0)
+	if (!own_address(fd, &address))
 		return 0;
 	return ntohs(address.any.sa_family == AF_INET6 ? address.v6.sin6_port
 						       : address.v4.sin_port);

@@ -23,24 +23,6 @@ struct cs_metrics_listener {
 	unsigned port;
 };
 
-/* Is the socket bound to this machine's own address? */
-static bool is_loopback(int fd)
-{
-	union {
-		struct sockaddr any;
-		struct sockaddr_in v4;
-		struct sockaddr_in6 v6;
-	} address = { .any = { .sa_family = AF_UNSPEC } };
-	socklen_t len = sizeof(address);
-
-	if (getsockname(fd, &address.any, &len) != 0)
-		return false;
-	if (address.any.sa_family == AF_INET6)
-		return IN6_IS_ADDR_LOOPBACK(&address.v6.sin6_addr);
-	return address.any.sa_family == AF_INET &&
-	       ntohl(address.v4.sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
-}
-
 static enum MHD_Result respond(struct MHD_Connection *mhd, unsigned status, const char *type,
 			       struct cs_buf *body)
 {
@@ -112,7 +94,7 @@ enum cs_rc cs_metrics_listen(struct cs_http *h, const char *where, struct cs_met
 		cs_err_prefix(e, "metrics-listen");
 		goto out;
 	}
-	if (!is_loopback(fd)) {
+	if (!cs_http_is_loopback(fd)) {
 		rc = CS_FAIL(e, CS_E_CONFIG,
 			     "metrics-listen \"%s\": only an address of this machine, 127.0.0.1 or "
 			     "[::1]: whoever connects is not asked for a certificate",
