@@ -8,8 +8,6 @@
  * Standard error never fails: a test wants to read it.
  */
 #include <errno.h>
-#include <fcntl.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -132,32 +130,8 @@ static bool open_fails(const char *path)
 	return error >= 0;
 }
 
-static mode_t mode_argument(int flags, va_list ap)
-{
-	return flags & (O_CREAT | __O_TMPFILE) ? va_arg(ap, mode_t) : 0;
-}
-
-EXPORT int open64(const char *path, int flags, ...)
-{
-	va_list ap;
-	mode_t mode;
-
-	va_start(ap, flags);
-	mode = mode_argument(flags, ap);
-	va_end(ap);
-	return open_fails(path) ? -1 : NEXT(open64)(path, flags, mode);
-}
-
-EXPORT int open(const char *path, int flags, ...)
-{
-	va_list ap;
-	mode_t mode;
-
-	va_start(ap, flags);
-	mode = mode_argument(flags, ap);
-	va_end(ap);
-	return open_fails(path) ? -1 : NEXT(open)(path, flags, mode);
-}
+SHIM_OPEN(open64, open_fails(path) ? -1 : NEXT(open64)(path, flags, mode))
+SHIM_OPEN(open, open_fails(path) ? -1 : NEXT(open)(path, flags, mode))
 
 EXPORT FILE *fopen64(const char *path, const char *mode)
 {

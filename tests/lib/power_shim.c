@@ -8,10 +8,8 @@
  * per operation (struct record) CS_POWER_NORMAL     when set, SQLite runs with synchronous=NORMAL
  * and says FULL
  */
-#include <fcntl.h>
 #include <pthread.h>
 #include <sqlite3.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -158,32 +156,8 @@ static int noted_open(const char *path, int flags, mode_t mode)
 	return fd;
 }
 
-static mode_t mode_argument(int flags, va_list ap)
-{
-	return flags & (O_CREAT | __O_TMPFILE) ? va_arg(ap, mode_t) : 0;
-}
-
-EXPORT int open64(const char *path, int flags, ...)
-{
-	va_list ap;
-	mode_t mode;
-
-	va_start(ap, flags);
-	mode = mode_argument(flags, ap);
-	va_end(ap);
-	return noted_open(path, flags, mode);
-}
-
-EXPORT int open(const char *path, int flags, ...)
-{
-	va_list ap;
-	mode_t mode;
-
-	va_start(ap, flags);
-	mode = mode_argument(flags, ap);
-	va_end(ap);
-	return noted_open(path, flags, mode);
-}
+SHIM_OPEN(open64, noted_open(path, flags, mode))
+SHIM_OPEN(open, noted_open(path, flags, mode))
 
 static int noted_sync(int fd, int (*sync)(int))
 {

@@ -7,6 +7,8 @@
 #define TESTS_LIB_SHIM_H
 
 #include <dlfcn.h>
+#include <fcntl.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -15,6 +17,19 @@
 #define NEXT(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
 
 #define SHIM_PATH_MAX 512
+
+/** open(2), under one of its names; `result` is made of path, flags and mode. */
+#define SHIM_OPEN(name, result)                                                  \
+	EXPORT int name(const char *path, int flags, ...)                        \
+	{                                                                        \
+		mode_t mode;                                                     \
+		va_list ap;                                                      \
+                                                                                 \
+		va_start(ap, flags);                                             \
+		mode = flags & (O_CREAT | __O_TMPFILE) ? va_arg(ap, mode_t) : 0; \
+		va_end(ap);                                                      \
+		return result;                                                   \
+	}
 
 /** The path of an open descriptor; "" when it has none. Changes errno. */
 static inline void shim_path(int fd, char path[static SHIM_PATH_MAX])
