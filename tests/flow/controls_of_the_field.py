@@ -14,8 +14,11 @@ from contextlib import closing
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
+import faults
 from instance import Instance
 
+# the library itself: the program of that name would be a process between the test and the daemon
+FAKETIME = "/usr/$LIB/faketime/libfaketime.so.1"
 SQL = Path(__file__).resolve().parents[2] / "src/store/sqlite/sql.h"
 
 
@@ -259,9 +262,9 @@ class Kept(unittest.TestCase):
             it.stop()
             before = self.events(it.database)
             it.crl_file.write_bytes(it.ca.crl(until=datetime.now(timezone.utc) + timedelta(days=5000)))
-            it.start(ready=False, prefix=("faketime", "-f", "+4020d"))
+            it.start(ready=False, env=faults.preload(FAKETIME, FAKETIME="+4020d"))
             time.sleep(2)
-            it.stop()
+            self.assertEqual(it.stop(), 0)
             after = self.events(it.database)
             self.assertEqual(after[:len(before)], before)
             self.assertGreater(len(after), len(before))
