@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The verification of FIPS 186-4, 6.4.2 (SEC 1, 4.1.4), over OpenSSL's points and numbers. The
- * table is OpenSSL's own kind: it makes one for the generator of a group, so the key is made the
- * generator of a copy of P-256. Only a "yes" of this file is used; after a "no" the caller asks
- * OpenSSL itself.
+ * The verification of FIPS 186-4, 6.4.2 (SEC 1, 4.1.4), over OpenSSL's points and numbers and GMP's
+ * extended Euclid. The table is OpenSSL's own kind: it makes one for the generator of a group, so
+ * the key is made the generator of a copy of P-256. Only a "yes" of this file is used; after a "no"
+ * the caller asks OpenSSL itself.
  */
 #define OPENSSL_SUPPRESS_DEPRECATED /* EC_GROUP_precompute_mult has no successor in OpenSSL 3 */
 
@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <gmp.h>
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
 #include <openssl/ec.h>
@@ -19,6 +20,7 @@
 #include <openssl/obj_mac.h>
 
 #define DIGEST_LEN 32
+#define ORDER_LIMBS (256 / GMP_NUMB_BITS)
 #define POINT_LEN 65
 #define SIG_MAX 72 /* DER of two numbers of 33 bytes */
 
@@ -98,6 +100,32 @@ static bool is_in_range(const BIGNUM *x, const BIGNUM *order)
 	return !BN_is_zero(x) && !BN_is_negative(x) && BN_cmp(x, order) < 0;
 }
 
+/**
+ * w = 1/s modulo the order. OpenSSL's own way shifts bit by bit, for ten times as long; s is
+ * public, so the time may depend on it. GMP's numbers are on the stack, as its allocations end the
+ * process when there is no memory.
+ */
+static bool invert(BIGNUM *w, const BIGNUM *s, const BIGNUM *order)
+{
+	uint8_t bytes[(ORDER_LIMBS + 2) * sizeof(mp_limb_t)];
+	mp_limb_t sum[ORDER_LIMBS + 2], modulus[ORDER_LIMBS + 1];
+	mp_limb_t gcd[ORDER_LIMBS + 1], inverse[ORDER_LIMBS + 2];
+	mp_size_t sum_len, len = 0;
+	size_t bytes_len;
+
+	/* mpn_gcdext wants the larger number first: s + order, which has the same inverse */
+	if (!BN_add(w, s, order))
+		return false;
+	bytes_len = (size_t)BN_bn2bin(w, bytes);
+	sum_len = mpn_set_str(sum, bytes, bytes_len, 256);
+	bytes_len = (size_t)BN_bn2bin(order, bytes);
+	if (mpn_set_str(modulus, bytes, bytes_len, 256) != ORDER_LIMBS ||
+	    mpn_gcdext(gcd, inverse, &len, sum, sum_len, modulus, ORDER_LIMBS) != 1 || gcd[0] != 1)
+		return false;
+	bytes_len = mpn_get_str(bytes, 256, inverse, len < 0 ? -len : len);
+	return BN_bin2bn(bytes, (int)bytes_len, w) && (len > 0 || BN_sub(w, order, w));
+}
+
 /* r and s verify the number e when the point (e/s)·G + (r/s)·Q has r as its x. */
 static bool verify(const struct cs_pk_table *t, const BIGNUM *r, const BIGNUM *s, BIGNUM *e,
 		   BN_CTX *ctx)
@@ -109,7 +137,7 @@ static bool verify(const struct cs_pk_table *t, const BIGNUM *r, const BIGNUM *s
 	bool valid;
 
 	valid = sum && of_key && x && is_in_range(r, order) && is_in_range(s, order) &&
-		BN_mod_inverse(w, s, order, ctx) && BN_mod_mul(u1, e, w, order, ctx) == 1 &&
+		invert(w, s, order) && BN_mod_mul(u1, e, w, order, ctx) == 1 &&
 		BN_mod_mul(u2, r, w, order, ctx) == 1 &&
 		EC_POINT_mul(t->curve, sum, u1, NULL, NULL, ctx) == 1 &&
 		EC_POINT_mul(t->key, of_key, u2, NULL, NULL, ctx) == 1 &&

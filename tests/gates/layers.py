@@ -41,6 +41,7 @@ HOMES = [
     (r"sqlite3\.h", ["src/store/sqlite/"]),
     (r"yaml\.h", ["src/base/"]),
     (r"jansson\.h", ["src/base/"]),
+    (r"gmp\.h", ["src/base/"]),
     (r"openssl/", ["src/base/", "src/client/", "src/cli/"]),
     (r"countersign/", ["src/client/", "src/cli/", "include/"]),
 ]

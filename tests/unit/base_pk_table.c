@@ -175,6 +175,45 @@ START_TEST(numbers_out_of_range_are_refused)
 }
 END_TEST
 
+/* Valid signatures whose s is a power of two, or the order less one: for each length there is. The
+ * nonce k and s are chosen, and the digest e = s·k - r·secret made to fit. */
+START_TEST(an_s_of_any_length_verifies)
+{
+	BIGNUM *secret = NULL, *k = BN_new(), *r = BN_new(), *s = BN_new(), *e = BN_new();
+	EC_GROUP *curve = EC_GROUP_new_by_curve_name(NID_X9_62_prime256v1);
+	EC_POINT *point = EC_POINT_new(curve);
+	BN_CTX *ctx = BN_CTX_new();
+	uint8_t digest[DIGEST], out[160];
+
+	ck_assert_int_eq(EVP_PKEY_get_bn_param(key, OSSL_PKEY_PARAM_PRIV_KEY, &secret), 1);
+	for (int i = 0; i < 2 * 256; i++) {
+		BN_rand_range(k, order);
+		ck_assert(EC_POINT_mul(curve, point, k, NULL, NULL, ctx) == 1 &&
+			  EC_POINT_get_affine_coordinates(curve, point, r, NULL, ctx) == 1);
+		BN_nnmod(r, r, order, ctx);
+		BN_zero(s);
+		BN_set_bit(s, i / 2);
+		if (i % 2 == 1)
+			BN_sub(s, order, s);
+		BN_mod_mul(e, s, k, order, ctx);
+		BN_mod_mul(k, r, secret, order, ctx);
+		BN_mod_sub(e, e, k, order, ctx);
+		BN_bn2binpad(e, digest, DIGEST);
+		ck_assert(both_say(digest, out, encode(r, s, out)));
+		digest[i % DIGEST] ^= 1;
+		ck_assert(!both_say(digest, out, encode(r, s, out)));
+	}
+	BN_CTX_free(ctx);
+	EC_POINT_free(point);
+	EC_GROUP_free(curve);
+	BN_free(secret);
+	BN_free(k);
+	BN_free(r);
+	BN_free(s);
+	BN_free(e);
+}
+END_TEST
+
 /* A digest for which (e/s)G + (r/s)Q is no point: e = -r times the private key. */
 START_TEST(the_point_at_infinity_is_refused)
 {
@@ -216,6 +255,7 @@ void add_pk_table_tests(TCase *tc)
 	tcase_add_test(tc, any_digest_is_a_number);
 	tcase_add_test(tc, other_encodings_are_refused);
 	tcase_add_test(tc, numbers_out_of_range_are_refused);
+	tcase_add_test(tc, an_s_of_any_length_verifies);
 	tcase_add_test(tc, the_point_at_infinity_is_refused);
 	tcase_add_test(tc, a_key_of_another_curve_gets_no_table);
 }
