@@ -11,11 +11,14 @@ import edge
 import pki
 
 
+PATIENCE = 20  # seconds; no connection may end for its silence here, or nobody would be told why it ended
+
+
 class Reload(unittest.TestCase):
     crl = False
 
     def setUp(self):
-        self.edge = edge.Edge(crl=self.crl)
+        self.edge = edge.Edge(self.crl, PATIENCE)
         self.edge.__enter__()
         self.addCleanup(self.edge.__exit__, None, None, None)
 
@@ -195,7 +198,7 @@ class Revocation(Reload):
     def test_list_that_runs_out(self):
         """Everybody is refused, readiness says so, and a new list lets everybody in again."""
         client = self.open()
-        end = pki.now() + datetime.timedelta(seconds=2)
+        end = pki.now() + datetime.timedelta(seconds=3)
         self.edge.write_crl(until=end)
         self.assertEqual(self.edge.reload(), "ok")
         self.edge.wait_for("check crl a client CRL is outdated")
@@ -209,7 +212,7 @@ class Revocation(Reload):
 
 class Expiry(unittest.TestCase):
     def test_certificate_that_expires_on_an_open_connection(self):
-        daemon = edge.Edge()
+        daemon = edge.Edge(patience=PATIENCE)
         short = daemon.ca.issue("short", end=pki.now() + datetime.timedelta(seconds=3))
         daemon.people["short1"] = ("agent", short)
         daemon.write_access()

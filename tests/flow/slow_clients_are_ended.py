@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Slow clients are ended whatever they trickle, bodies have a limit, and good clients do not notice.
 
-The fake daemon allows 2 s for a handshake, 2 s for a request and 2 s of silence; bodies of 65,536 bytes.
+The fake daemon allows 2 s for a handshake, 2 s for a request and 2 s of silence (edge.Edge's `patience`); bodies of
+65,536 bytes.
 """
 
 import contextlib

@@ -136,9 +136,11 @@ class Client:
 
 
 class Edge:
-    """The fake daemon with a PKI: one identity of each role, in `who`."""
+    """The fake daemon with a PKI: one identity of each role, in `who`. `patience`: the seconds that a handshake,
+    a request and silence may last."""
 
-    def __init__(self, crl=False):
+    def __init__(self, crl=False, patience=2):
+        self.patience = patience
         self.directory = Path(tempfile.mkdtemp(prefix="cs", dir="/tmp"))
         self.ca = pki.Authority()
         self.who = {role: self.ca.issue(role) for role in ROLES}
@@ -159,7 +161,7 @@ class Edge:
 
     def __enter__(self):
         self.process = subprocess.Popen(
-            [builddir() / "tests/unit/fake_daemon", self.directory], stdout=subprocess.PIPE, text=True
+            [builddir() / "tests/unit/fake_daemon", self.directory, str(self.patience)], stdout=subprocess.PIPE, text=True
         )
         self.told = []
         self.changed = threading.Condition()

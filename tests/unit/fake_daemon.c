@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * http/ on a fake core, as a program: what tests/flow talk to. Arguments: directory of
- * the test PKI. SIGHUP reads access and TLS files again, SIGTERM stops.
+ * the test PKI, and the seconds that a handshake, a request and silence may last. SIGHUP reads
+ * access and TLS files again, SIGTERM stops.
  */
 #include <signal.h>
 #include <stdio.h>
@@ -11,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/text.h"
 #include "http/http.h"
 #include "unit/fake_core.h"
 
@@ -31,8 +33,8 @@ static struct cs_access *read_access(const char *directory)
 	return a;
 }
 
-static enum cs_rc start(const char *directory, struct cs_core *core, struct cs_http **hp,
-			struct cs_err *e)
+static enum cs_rc start(const char *directory, int64_t patience, struct cs_core *core,
+			struct cs_http **hp, struct cs_err *e)
 {
 	static char paths[4][256];
 	static const char *const names[4] = { "server.pem", "server.key", "ca.pem", "crl.pem" };
@@ -46,9 +48,9 @@ static enum cs_rc start(const char *directory, struct cs_core *core, struct cs_h
 		.connections_max = 256,
 		.connections_per_ip = 200,
 		.body_max = 65536,
-		.handshake_us = 2 * CS_SECOND,
-		.request_us = 2 * CS_SECOND,
-		.idle_us = 2 * CS_SECOND,
+		.handshake_us = patience * CS_SECOND,
+		.request_us = patience * CS_SECOND,
+		.idle_us = patience * CS_SECOND,
 		.long_polls_max = 4,
 		.auth_failures = 1000000,
 	};
@@ -81,6 +83,7 @@ int main(int argc, char **argv)
 	struct cs_core *core;
 	struct cs_access *a;
 	struct cs_http *http;
+	int64_t patience;
 	struct cs_err e;
 	sigset_t set;
 	int got;
@@ -92,12 +95,12 @@ int main(int argc, char **argv)
 	sigaddset(&set, SIGHUP);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	core = fake_core_new();
-	if (argc != 2 || !core)
+	if (argc != 3 || !cs_text_to_int(argv[2], 1, 3600, &patience) || !core)
 		return 2;
 	a = read_access(argv[1]);
 	if (a)
 		fake_core_set_access(core, a);
-	if (start(argv[1], core, &http, &e) != CS_OK) {
+	if (start(argv[1], patience, core, &http, &e) != CS_OK) {
 		printf("failed %s\n", e.msg);
 		fake_core_free(core);
 		return 1;
