@@ -73,7 +73,9 @@ static enum cs_rc repair_one(struct cs_core *c, struct cs_store *s, const char *
 			rc = mark_unknown(c, s, k, i, e);
 			hopeless = hopeless || k->artifacts[i].unknowns >= 1;
 		}
-		hopeless = hopeless || k->artifacts[i].state == CS_AS_FAILED;
+		/* an outcome that is recorded already counts as well as the lost one */
+		hopeless = hopeless || k->artifacts[i].state == CS_AS_FAILED ||
+			   k->artifacts[i].unknowns > 1;
 	}
 	if (rc == CS_OK && hopeless) {
 		rc = fail(c, s, k, e);

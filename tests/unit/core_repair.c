@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Tests of repair.c: attempts of which the log has only a part of the outcomes. They are made by
+ * hand, while the signer is away.
+ */
+#include <check.h>
+#include <string.h>
+#include <time.h>
+
+#include "unit/core_rig.h"
+
+/* An attempt on two artifacts: the first one gets no answer, the second one was not asked. */
+struct half {
+	struct cs_attempt *attempt;
+	bool is_lost; /* the second one's outcome does not reach the log */
+};
+
+static enum cs_rc end_artifact(struct cs_core *c, struct cs_store *s, const struct cs_case *k,
+			       size_t i, enum cs_event_kind kind, enum cs_artifact_state to,
+			       struct cs_err *e)
+{
+	struct cs_buf detail;
+	enum cs_rc rc = cs_store_artifact_move(s, k->row.num, i, CS_AS_SIGNING, to, e);
+
+	cs_buf_init(&detail, 1024);
+	cs_detail_not_done(&detail, (int64_t)i, k->artifacts[i].attempts, "unavailable",
+			   "as the test wants it", kind == CS_EV_SIGN_UNKNOWN);
+	if (rc == CS_OK)
+		rc = cs_core_note(c, s, kind, "daemon", k->row.id, &detail, e);
+	cs_buf_done(&detail);
+	return rc;
+}
+
+static enum cs_rc half_run(struct cs_core *c, struct cs_store *s, void *arg, struct cs_err *e)
+{
+	const struct half *x = arg;
+	const struct cs_case *k = cs_attempt_case(x->attempt);
+	struct cs_request_change back = {
+		.from = CS_ST_SIGNING,
+		.to = CS_ST_APPROVED,
+		.revision = -1,
+		.next_attempt = cs_clock_now(),
+	};
+	enum cs_rc rc = cs_attempt_begin(x->attempt, s, e);
+
+	if (rc == CS_OK)
+		rc = end_artifact(c, s, k, 0, CS_EV_SIGN_UNKNOWN, CS_AS_UNKNOWN, e);
+	if (rc != CS_OK || x->is_lost)
+		return rc;
+	rc = end_artifact(c, s, k, 1, CS_EV_SIGN_FAILED, CS_AS_WAITING, e);
+	back.new_revision = cs_store_next_seq(s) - 1;
+	return rc == CS_OK ? cs_core_change(c, s, k->row.num, &back, e) : rc;
+}
+
+static void half_an_attempt(const char *id, bool is_lost)
+{
+	struct half x = { .is_lost = is_lost };
+	struct cs_case *k = cs_case_new(core);
+	struct cs_err e = { 0 };
+
+	ck_assert_ptr_nonnull(k);
+	must(cs_case_read(core, k, id, &e), &e);
+	must(cs_attempt_new(core, k, &x.attempt, &e), &e);
+	must(cs_writer_run(core, half_run, &x, &e), &e);
+	cs_attempt_free(x.attempt);
+}
+
+static void submit_two(char id[static CS_UUID_TEXT])
+{
+	struct cs_submission s = submission("fw-dev", 1), other = submission("fw-dev", 2);
+	struct cs_answer a;
+	struct cs_err e = { 0 };
+
+	s.artifacts[s.count] = other.artifacts[0];
+	text(s.artifacts[s.count++].name, sizeof(s.artifacts[0].name), "boot");
+	must(submit_as(CI, &s, NULL, &a, &e), &e);
+	ck_assert_int_eq(a.state, CS_ST_APPROVED);
+	memcpy(id, a.id, CS_UUID_TEXT);
+	cs_answer_done(&a);
+}
+
+/* Whatever became of the other artifact, one that got no answer twice is not tried a third time. */
+START_TEST(no_answer_twice_is_a_failure_though_another_outcome_is_lost)
+{
+	const int64_t until = cs_clock_mono() + WAIT_MAX;
+	char id[CS_UUID_TEXT];
+
+	fake_signer_stop(signers[1]);
+	while (count_events("signer.lost") == 0 && cs_clock_mono() < until)
+		nanosleep(&(struct timespec){ .tv_nsec = 20000000 }, NULL);
+	submit_two(id);
+	half_an_attempt(id, false);
+	half_an_attempt(id, true);
+	atomic_store(&core->outcome_lost, true);
+	wait_state(id, CS_ST_FAILED);
+	ck_assert_int_eq(count_events("sign.unknown"), 3);
+	signers[1] = fake_signer_start(dir, "dev", policy);
+}
+END_TEST
+
+void add_repair_tests(TCase *t)
+{
+	tcase_add_test(t, no_answer_twice_is_a_failure_though_another_outcome_is_lost);
+}
