@@ -25,8 +25,9 @@ struct cs_journal {
 	const char *state, *token;
 	unsigned slot;
 	int fd;
-	int64_t size; /* up to the last whole line */
-	int64_t seq;  /* of the last line */
+	int64_t size; /* of the file; it ends with a whole line, unless: */
+	bool is_cut;
+	int64_t seq; /* of the last line */
 	struct cs_buf line;
 };
 
@@ -47,6 +48,8 @@ static void build(struct cs_journal *j, const struct line *l)
 
 	cs_time_text(cs_clock_now(), now);
 	cs_buf_reset(&j->line);
+	if (j->is_cut)
+		cs_buf_add_char(&j->line, '\n'); /* so that it stays apart */
 	cs_jw_init(&w, &j->line);
 	cs_jw_object(&w, NULL);
 	if (en && en->request) {
@@ -79,9 +82,13 @@ static enum cs_rc write_failed(struct cs_journal *j, ssize_t n, struct cs_err *e
 {
 	int err = n < 0 ? errno : ENOSPC;
 
-	if (ftruncate(j->fd, j->size) != 0)
-		return CS_FAIL(e, CS_E_IO, "journal %s: %s, and its last line stays cut: %s",
-			       j->path, strerror(err), strerror(errno));
+	if (ftruncate(j->fd, j->size) != 0) {
+		(void)CS_FAIL(e, CS_E_IO, "journal %s: %s, and its last line stays cut: %s",
+			      j->path, strerror(err), strerror(errno));
+		j->is_cut = j->is_cut || n > 0;
+		j->size += n > 0 ? n : 0;
+		return CS_E_IO;
+	}
 	return CS_FAIL(e, err == ENOSPC ? CS_E_NO_SPACE : CS_E_IO,
 		       "journal %s: %s; nothing is signed without it", j->path, strerror(err));
 }
@@ -101,6 +108,7 @@ static enum cs_rc write_line(struct cs_journal *j, const struct line *l, struct 
 	if (n < 0 || (size_t)n != j->line.len)
 		return write_failed(j, n, e);
 	j->size += n;
+	j->is_cut = false;
 	j->seq++;
 	return CS_OK;
 }
@@ -111,6 +119,14 @@ static enum cs_rc open_current(struct cs_journal *j, struct cs_err *e)
 	if (j->fd < 0)
 		return CS_FAIL(e, CS_E_IO, "journal %s: %s", j->path, strerror(errno));
 	return CS_OK;
+}
+
+/* What a power cut or a failed write left stays, and the next line says what it is. */
+static enum cs_rc end_cut_line(struct cs_journal *j, struct cs_err *e)
+{
+	const struct line cut = { .event = "note", .message = "cut line" };
+
+	return j->is_cut ? write_line(j, &cut, e) : CS_OK;
 }
 
 /* The parent may look at the new file only: sync the old one before its name goes. */
@@ -139,6 +155,8 @@ enum cs_rc cs_journal_begin(struct cs_journal *j, const struct cs_journal_entry 
 	if (j->fd < 0)
 		rc = open_current(j, e);
 	if (rc == CS_OK)
+		rc = end_cut_line(j, e);
+	if (rc == CS_OK)
 		rc = rotate(j, e);
 	return rc == CS_OK ? write_line(j, &l, e) : rc;
 }
@@ -158,21 +176,15 @@ enum cs_rc cs_journal_end(struct cs_journal *j, const struct cs_journal_entry *e
 	return write_line(j, &l, e);
 }
 
-/* After a crash: end a cut line, so that it stays apart, and find the last number. */
+/* Go on where the last child ended, whatever it left. */
 static enum cs_rc resume(struct cs_journal *j, struct cs_err *e)
 {
-	const struct line cut = { .event = "note", .message = "cut line" };
 	const struct line start = { .event = "note", .message = "start" };
-	bool is_cut = false;
 	enum cs_rc rc;
 
-	rc = cs_journal_last(j->state, j->slot, &j->seq, &j->size, &is_cut, e);
-	if (rc == CS_OK && is_cut) {
-		if (write(j->fd, "\n", 1) != 1)
-			return CS_FAIL(e, CS_E_IO, "journal %s: %s", j->path, strerror(errno));
-		j->size++;
-		rc = write_line(j, &cut, e);
-	}
+	rc = cs_journal_last(j->state, j->slot, &j->seq, &j->size, &j->is_cut, e);
+	if (rc == CS_OK)
+		rc = end_cut_line(j, e);
 	return rc == CS_OK ? write_line(j, &start, e) : rc;
 }
 

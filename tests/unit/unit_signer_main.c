@@ -4,11 +4,15 @@
  * What needs a token is in tests/flow.
  */
 #include <check.h>
+#include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -238,6 +242,65 @@ START_TEST(lines_are_as_documented)
 }
 END_TEST
 
+static bool truncation_fails;
+
+/* The program's own stands before libc's. */
+int ftruncate(int fd, off_t size)
+{
+	if (!truncation_fails)
+		return (int)syscall(SYS_ftruncate, fd, size);
+	errno = EIO;
+	return -1;
+}
+
+/* A file may grow by so many bytes, and no more. */
+static enum cs_rc begin_with_room(struct cs_journal *j, const struct cs_journal_entry *entry,
+				  rlim_t room, struct cs_err *e)
+{
+	struct rlimit before, less;
+	struct stat st;
+	enum cs_rc rc;
+
+	ck_assert_int_eq(stat(path, &st), 0);
+	ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &before), 0);
+	less = (struct rlimit){ (rlim_t)st.st_size + room, before.rlim_max };
+	signal(SIGXFSZ, SIG_IGN);
+	setrlimit(RLIMIT_FSIZE, &less);
+	rc = cs_journal_begin(j, entry, e);
+	setrlimit(RLIMIT_FSIZE, &before); /* before Check writes anything */
+	return rc;
+}
+
+START_TEST(a_line_that_stays_cut_takes_no_other_along)
+{
+	struct cs_journal_entry test = { .spki = &spki, .tbs = { { 2 } } };
+	struct cs_journal *j = open_journal();
+	struct cs_err e = { 0 };
+	struct cs_buf out;
+
+	truncation_fails = true;
+	ck_assert_int_eq(begin_with_room(j, &test, 10, &e), CS_E_IO);
+	ck_assert_ptr_nonnull(strstr(e.msg, "its last line stays cut"));
+	truncation_fails = false;
+	ck_assert_int_eq(cs_journal_begin(j, &test, &e), CS_OK);
+	ck_assert_int_eq(cs_journal_end(j, &test, "CKR_DEVICE_ERROR", cs_bytes_of(""), &e), CS_OK);
+	ck_assert_int_eq(begin_with_room(j, &test, 10, &e), CS_E_NO_SPACE);
+	cs_journal_close(j);
+	content(&out);
+	forget_times((char *)out.data);
+	ck_assert_str_eq(
+		(char *)out.data,
+		"{\"child\":3,\"event\":\"note\",\"message\":\"start\",\"seq\":1,\"time\":\"T\","
+		"\"token\":\"prod\"}\n"
+		"{\"child\":3\n"
+		"{\"child\":3,\"event\":\"note\",\"message\":\"cut line\",\"seq\":2,\"time\":\"T\","
+		"\"token\":\"prod\"}\n"
+		"{\"child\":3,\"event\":\"selftest-begin\",\"seq\":3," TAIL
+		"{\"child\":3,\"event\":\"selftest-end\",\"rc\":\"CKR_DEVICE_ERROR\",\"seq\":4," TAIL);
+	cs_buf_done(&out);
+}
+END_TEST
+
 static void write_file(const char *text)
 {
 	struct cs_err e = { 0 };
@@ -333,6 +396,7 @@ int main(void)
 	tcase_add_loop_test(journal, the_end_of_a_journal, 0,
 			    (int)(sizeof(ends) / sizeof(ends[0])));
 	tcase_add_test(journal, a_journal_that_cannot_be_read_is_kept);
+	tcase_add_test(journal, a_line_that_stays_cut_takes_no_other_along);
 	tcase_add_test(journal, sync_follows_the_size);
 	suite_add_tcase(suite, journal);
 	runner = srunner_create(suite);
