@@ -11,6 +11,7 @@
 
 /* An attempt on two artifacts: the first one gets no answer, the second one was not asked. */
 struct half {
+	struct cs_case *k; /* the attempt's */
 	struct cs_attempt *attempt;
 	bool is_lost; /* the second one's outcome does not reach the log */
 };
@@ -34,7 +35,7 @@ static enum cs_rc end_artifact(struct cs_core *c, struct cs_store *s, const stru
 static enum cs_rc half_run(struct cs_core *c, struct cs_store *s, void *arg, struct cs_err *e)
 {
 	const struct half *x = arg;
-	const struct cs_case *k = cs_attempt_case(x->attempt);
+	const struct cs_case *k = x->k;
 	struct cs_request_change back = {
 		.from = CS_ST_SIGNING,
 		.to = CS_ST_APPROVED,
@@ -54,13 +55,12 @@ static enum cs_rc half_run(struct cs_core *c, struct cs_store *s, void *arg, str
 
 static void half_an_attempt(const char *id, bool is_lost)
 {
-	struct half x = { .is_lost = is_lost };
-	struct cs_case *k = cs_case_new(core);
+	struct half x = { .k = cs_case_new(core), .is_lost = is_lost };
 	struct cs_err e = { 0 };
 
-	ck_assert_ptr_nonnull(k);
-	must(cs_case_read(core, k, id, &e), &e);
-	must(cs_attempt_new(core, k, &x.attempt, &e), &e);
+	ck_assert_ptr_nonnull(x.k);
+	must(cs_case_read(core, x.k, id, &e), &e);
+	must(cs_attempt_new(core, x.k, &x.attempt, &e), &e);
 	must(cs_writer_run(core, half_run, &x, &e), &e);
 	cs_attempt_free(x.attempt);
 }
