@@ -11,16 +11,14 @@ import re
 import subprocess
 import time
 import unittest
-from pathlib import Path
 
 import approvals
-import signers
 from cli import Cli
-from instance import CLI, QUORUM, Instance
+from filled import fill
+from instance import CLI, Instance
 
 FULL = bool(os.environ.get("CS_FULL"))
 EVENTS = 1000000 if FULL else 20000
-FILL = Path(os.environ.get("CS_BUILDDIR", ".")) / "tests/lib-c/fill_log"
 RESTORE_SECONDS = 60  # promise R20
 REGISTER_SECONDS = 60  # control C12
 BEGIN = 1769860800  # the time of the first event of tests/lib-c/fill_log.c; one a second
@@ -44,26 +42,13 @@ class Stopwatch:
         return (done.stdout or b"").decode() + done.stderr.decode()
 
 
-def old_policy(it):
-    """The policy that the log was filled under: keys whose private halves are in tests/keys."""
-    def key(name, token, cka_id, algorithm, **more):
-        public = approvals.Approver("nobody", "nothing", key=algorithm).spki
-        return signers.key(name, token, cka_id, algorithm, approvals.b64(public), **more)
-
-    return {**it.policy, "version": 1, "keys": [key("old-dev", "dev", "a1", "p-256"),
-                                                key("old-prod", "prod", "a2", "ed25519", quorum=QUORUM)]}
-
-
 class Drill(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.it = Instance(start=False)
         cls.addClassCleanup(cls.it.end)
-        cls.it.policy["version"] = 2
         cls.watch = Stopwatch()
-        old = cls.it.directory / "old.yaml"
-        old.write_text(signers.to_yaml(old_policy(cls.it)) + "\n")
-        cls.watch.run("fill", [FILL, cls.it.database, old, EVENTS])
+        fill(cls.it, EVENTS)
         cls.it.start_signers()
         cls.it.start()
         cls.export = cls.it.directory / "log.ndjson"

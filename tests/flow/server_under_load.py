@@ -12,11 +12,12 @@ from loads import LOAD
 
 RUN = Path(os.environ["CS_SRCDIR"]) / "tests/bench/run"
 CONNECTIONS = [1, 8]
+EVENTS = 1000
 
 
 def bench(output):
     command = [sys.executable, "-B", RUN, "--seconds", "1", "--connections", ",".join(map(str, CONNECTIONS)),
-               "--algorithms", "p-256", "--output", output]
+               "--algorithms", "p-256", "--events", str(EVENTS), "--output", output]
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=120)
     assert done.returncode == 0, done.stdout + done.stderr
     return done
@@ -29,6 +30,15 @@ def check_point(x):
     assert x["of_token"] > 0 and set(x["cpu_us"]) == {"daemon", "signers", "load"}, x
 
 
+def check_filled(x):
+    """The events are those that the daemon says it has, not those that were asked for."""
+    assert x["empty"]["events"] < 20 and EVENTS < x["filled"]["events"] < EVENTS + 20, x
+    assert x["lost"] == 0 and x["of_empty"] > 0 and x["cpu_of_empty"] > 0, x
+    for side in (x["empty"], x["filled"]):
+        assert len(side["rounds"]) == 2 and min(side["rounds"]) > 0 and side["start_seconds"] > 0, x
+        assert set(side["cpu_us"]) == {"daemon", "signers", "load"}, x
+
+
 def check_figures():
     with tempfile.TemporaryDirectory() as directory:
         output = Path(directory) / "bench.jsonl"
@@ -36,14 +46,15 @@ def check_figures():
         assert output.read_text() == done.stdout
         lines = [json.loads(line) for line in done.stdout.splitlines()]
         kinds = [x["bench"] for x in lines]
-        assert kinds == ["machine", "fsync", "token", *["sign"] * 3, "memory", "log", "slow-token"], kinds
+        assert kinds == ["machine", "fsync", "token", *["sign"] * 3, "memory", "log", "slow-token", "filled"], kinds
         points = [x for x in lines if x["bench"] == "sign"]
         assert [x["connections"] for x in points] == [*CONNECTIONS, CONNECTIONS[-1]], points
         assert ["rate" in x for x in points] == [False, False, True], points
         for point in points:
             check_point(point)
-        check_point(lines[-1])
-        figures = {**lines[1], **lines[2], **lines[-3], **lines[-2]}
+        check_point(lines[-2])
+        check_filled(lines[-1])
+        figures = {**lines[1], **lines[2], **lines[-4], **lines[-3]}
         for name in ("median_us", "p99_us", "per_second", "cpu_us", "daemon_kib", "signer_kib", "bytes_per_signature",
                      "journal_bytes_per_signature"):
             assert figures[name] > 0, (name, figures)

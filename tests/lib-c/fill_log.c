@@ -25,7 +25,7 @@
 
 #define BEGIN (INT64_C(1769860800) * CS_SECOND) /* 2026-01-31T12:00:00Z: the first event's time */
 #define STEP CS_SECOND                          /* and the time between two */
-#define PER_COMMIT 5000
+#define PER_COMMIT 50000
 #define LONGEST 16 /* events of one request at most, and of the end */
 
 struct fill {
@@ -222,16 +222,20 @@ static void request(struct fill *f, size_t key)
 	const struct cs_key *k = &f->policy->keys[key];
 	const enum cs_state state = k->quorum.count > 0 ? CS_ST_PENDING : CS_ST_APPROVED;
 	struct cs_request_change change = { .from = state, .to = CS_ST_SIGNED, .revision = -1 };
+	struct cs_idempotency key_sent;
 	struct cs_request_row row;
 	struct cs_request r;
+	char sent[32];
 
 	f->requests++;
 	make_document(f, k, &r);
+	text(sent, sizeof(sent), "build %lld", (long long)f->requests);
 	cs_request_row_init(&row);
 	cs_request_write(&r, &row.document);
 	must(cs_buf_ok(&row.document, "document", &e));
 	row.document_sha256 = cs_sha256(cs_buf_bytes(&row.document));
 	row.equality = row.document_sha256;
+	key_sent = (struct cs_idempotency){ .key = sent, .fingerprint = row.document_sha256 };
 	memcpy(row.id, r.id, sizeof(row.id));
 	memcpy(row.principal, r.principal, sizeof(row.principal));
 	row.environment = r.environment;
@@ -239,7 +243,7 @@ static void request(struct fill *f, size_t key)
 	row.created = r.created;
 	row.expires = r.expires;
 	row.revision = f->size + 1;
-	must(cs_store_request_insert(f->store, &row, &r, NULL, &e));
+	must(cs_store_request_insert(f->store, &row, &r, &key_sent, &e));
 	cs_detail_created(&f->detail, cs_buf_bytes(&row.document), state);
 	add(f, CS_EV_REQUEST_CREATED, r.principal, r.id);
 	approve(f, k, &r, &row);
