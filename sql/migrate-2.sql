@@ -32,9 +32,9 @@ CREATE TABLE document (
 	request        INTEGER PRIMARY KEY REFERENCES request (num),
 	sha256         BLOB NOT NULL CHECK (length(sha256) = 32),
 	equality       BLOB NOT NULL CHECK (length(equality) = 32),
-	equality_place INTEGER NOT NULL,                 -- of SHA-256(principal, 0, equality)
+	equality_place INTEGER NOT NULL,                 -- first 8 bytes of SHA-256(principal, 0, equality)
 	key            TEXT,                             -- Idempotency-Key
-	key_place      INTEGER,                          -- of SHA-256(principal, 0, key)
+	key_place      INTEGER,                          -- the same of SHA-256(principal, 0, key)
 	fingerprint    BLOB CHECK (length(fingerprint) = 32), -- of the body that came with the key
 	bytes          BLOB NOT NULL                     -- exact bytes, what approvers sign
 ) STRICT;
@@ -52,5 +52,15 @@ CREATE INDEX request_live ON request (principal, expires, state)
 CREATE INDEX request_due ON request (next_attempt) WHERE next_attempt IS NOT NULL;
 CREATE INDEX request_owner ON request (principal, num);
 
-CREATE INDEX document_equality ON document (equality_place);
-CREATE INDEX document_key ON document (key_place) WHERE key_place IS NOT NULL;
+CREATE TABLE request_place (
+	kind    INTEGER NOT NULL,                        -- 0: document.equality_place, 1: document.key_place
+	place   INTEGER NOT NULL,
+	request INTEGER NOT NULL,
+	PRIMARY KEY (kind, place, request)
+) STRICT, WITHOUT ROWID;
+
+-- All of them: more than the writer relies on.
+INSERT INTO request_place (kind, place, request)
+SELECT 0, equality_place, request FROM document ORDER BY equality_place, request;
+INSERT INTO request_place (kind, place, request)
+SELECT 1, key_place, request FROM document WHERE key_place IS NOT NULL ORDER BY key_place, request;

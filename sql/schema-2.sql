@@ -46,21 +46,30 @@ CREATE INDEX request_live ON request (principal, expires, state)
 CREATE INDEX request_due ON request (next_attempt) WHERE next_attempt IS NOT NULL;
 CREATE INDEX request_owner ON request (principal, num);
 
--- What a request was submitted as; never changed. An index at random places costs every commit a page for each
--- row, so the two here hold no more than the first 8 bytes of a hash; the row then says whether it is the one.
+-- What a request was submitted as; never changed. The small columns come first: every start reads those of the last
+-- requests.
 CREATE TABLE document (
 	request        INTEGER PRIMARY KEY REFERENCES request (num),
 	sha256         BLOB NOT NULL CHECK (length(sha256) = 32),
 	equality       BLOB NOT NULL CHECK (length(equality) = 32),
-	equality_place INTEGER NOT NULL,                 -- of SHA-256(principal, 0, equality)
+	equality_place INTEGER NOT NULL,                 -- first 8 bytes of SHA-256(principal, 0, equality)
 	key            TEXT,                             -- Idempotency-Key
-	key_place      INTEGER,                          -- of SHA-256(principal, 0, key)
+	key_place      INTEGER,                          -- the same of SHA-256(principal, 0, key)
 	fingerprint    BLOB CHECK (length(fingerprint) = 32), -- of the body that came with the key
 	bytes          BLOB NOT NULL                     -- exact bytes, what approvers sign
 ) STRICT;
 
-CREATE INDEX document_equality ON document (equality_place);
-CREATE INDEX document_key ON document (key_place) WHERE key_place IS NOT NULL;
+-- Documents by their places; the document then says whether it is the one. An index whose keys come in no order
+-- costs every commit a page for each row, so the writer keeps what is new in memory and adds to this table one range
+-- of places at a time: at every 32nd request the next one of 2,048, those of kind 0 first. So the number of the last
+-- request says which rows must be here, and of the last 65,536 some are not. See src/store/sqlite/places.c. No
+-- reference, which would cost a look at each row.
+CREATE TABLE request_place (
+	kind    INTEGER NOT NULL,                        -- 0: document.equality_place, 1: document.key_place
+	place   INTEGER NOT NULL,
+	request INTEGER NOT NULL,
+	PRIMARY KEY (kind, place, request)
+) STRICT, WITHOUT ROWID;
 
 -- Which approvers' groups a request asks: what an approver may see.
 CREATE TABLE request_group (

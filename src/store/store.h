@@ -194,7 +194,7 @@ enum cs_rc cs_store_live_counts(struct cs_store *s,
 enum cs_rc cs_store_open_count(struct cs_store *s, const char *principal, int64_t *countp,
 			       struct cs_err *e) CS_MUST_CHECK;
 /** The newest live or signed request of the principal with this equality hash, created after
- * `since`. CS_E_NOT_FOUND. */
+ * `since`; only on the writing connection, as the next. CS_E_NOT_FOUND. */
 enum cs_rc cs_store_equal(struct cs_store *s, const char *principal,
 			  const struct cs_sha256 *equality, int64_t since,
 			  char id[static CS_UUID_TEXT], struct cs_err *e) CS_MUST_CHECK;

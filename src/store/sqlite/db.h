@@ -8,6 +8,7 @@
 
 #include <sqlite3.h>
 
+#include "store/sqlite/places.h"
 #include "store/sqlite/sql.h"
 #include "store/store.h"
 
@@ -20,6 +21,7 @@ struct cs_store {
 	struct cs_log_ref kept;    /* as it was at the savepoint */
 	struct cs_log_ref durable; /* as it was at BEGIN */
 	struct cs_buf event;       /* scratch for appending */
+	struct sq_places *places;  /* the writer's; NULL for readers */
 };
 
 /** Put the authorizer in force, or lift it for a statement that it does not know. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Transactions and the event log: appending keeps the head in memory, and the head goes back with
- * every rollback.
+ * every rollback, as the requests in memory do.
  */
 #include <assert.h>
 #include <string.h>
@@ -13,6 +13,7 @@ static const char appending[] = "appending to the log";
 enum cs_rc cs_store_begin(struct cs_store *s, struct cs_err *e)
 {
 	s->durable = s->log;
+	sq_places_begin(s->places);
 	return sq_run(s, sq_bind(s, SQ_BEGIN, ""), NULL, "beginning a transaction", e);
 }
 
@@ -20,7 +21,9 @@ enum cs_rc cs_store_commit(struct cs_store *s, struct cs_err *e)
 {
 	enum cs_rc rc = sq_run(s, sq_bind(s, SQ_COMMIT, ""), NULL, "committing", e);
 
-	if (rc != CS_OK)
+	if (rc == CS_OK)
+		sq_places_commit(s->places);
+	else
 		cs_store_rollback(s);
 	return rc;
 }
@@ -28,6 +31,7 @@ enum cs_rc cs_store_commit(struct cs_store *s, struct cs_err *e)
 void cs_store_rollback(struct cs_store *s)
 {
 	s->log = s->durable;
+	sq_places_rollback(s->places);
 	if (sqlite3_get_autocommit(s->db))
 		return; /* SQLite ended the transaction itself */
 	if (sq_run(s, sq_bind(s, SQ_ROLLBACK, ""), NULL, "rolling back", NULL) != CS_OK)
@@ -42,6 +46,7 @@ int64_t cs_store_written(const struct cs_store *s)
 enum cs_rc cs_store_savepoint(struct cs_store *s, struct cs_err *e)
 {
 	s->kept = s->log;
+	sq_places_savepoint(s->places);
 	return sq_run(s, sq_bind(s, SQ_SAVEPOINT, ""), NULL, "beginning a command", e);
 }
 
@@ -55,6 +60,7 @@ enum cs_rc cs_store_revert(struct cs_store *s, struct cs_err *e)
 	enum cs_rc rc;
 
 	s->log = s->kept;
+	sq_places_revert(s->places);
 	if (sqlite3_get_autocommit(s->db))
 		return CS_FAIL(e, CS_E_IO, "SQLite ended the transaction after an error");
 	rc = sq_run(s, sq_bind(s, SQ_REVERT, ""), NULL, "undoing a command", e);

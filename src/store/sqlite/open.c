@@ -273,7 +273,10 @@ static enum cs_rc open_all(struct cs_store *s, const char *path, struct cs_err *
 	    (rc = prepare_all(s, e)) != CS_OK)
 		return rc;
 	sq_confine(s, true);
-	return cs_store_log(s, &s->log, e);
+	rc = cs_store_log(s, &s->log, e);
+	if (rc == CS_OK && s->mode == CS_STORE_WRITE)
+		rc = sq_places_load(s, &sq_places_shape, e);
+	return rc;
 }
 
 enum cs_rc cs_store_open(const char *path, enum cs_store_mode mode, struct cs_store **sp,
@@ -318,5 +321,6 @@ void cs_store_close(struct cs_store *s)
 	if (s->lock_fd >= 0)
 		close(s->lock_fd);
 	cs_buf_done(&s->event);
+	sq_places_free(s->places);
 	free(s);
 }

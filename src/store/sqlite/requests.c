@@ -89,17 +89,22 @@ static enum cs_rc insert_document(struct cs_store *s, const struct cs_request_ro
 {
 	const struct cs_bytes equality = { r->equality.b, CS_SHA256_LEN };
 	const int64_t equality_place = sq_place(r->principal, equality);
+	int64_t key_place = 0;
 	sqlite3_stmt *st;
+	enum cs_rc rc;
 
-	if (key)
+	if (key) {
+		key_place = sq_place(r->principal, cs_bytes_of(key->key));
 		st = sq_bind(s, SQ_DOCUMENT_INSERT, "ihhitihb", r->num, &r->document_sha256,
-			     &r->equality, equality_place, key->key,
-			     sq_place(r->principal, cs_bytes_of(key->key)), &key->fingerprint,
+			     &r->equality, equality_place, key->key, key_place, &key->fingerprint,
 			     cs_buf_bytes(&r->document));
-	else
+	} else {
 		st = sq_bind(s, SQ_DOCUMENT_INSERT, "ihhitnnb", r->num, &r->document_sha256,
 			     &r->equality, equality_place, NULL, cs_buf_bytes(&r->document));
-	return sq_run(s, st, NULL, writing, e);
+	}
+	rc = sq_run(s, st, NULL, writing, e);
+	return rc == CS_OK ? sq_places_add(s, r->num, equality_place, key ? &key_place : NULL, e)
+			   : rc;
 }
 
 enum cs_rc cs_store_request_insert(struct cs_store *s, struct cs_request_row *r,
@@ -305,9 +310,18 @@ enum cs_rc cs_store_equal(struct cs_store *s, const char *principal,
 			  char id[static CS_UUID_TEXT], struct cs_err *e)
 {
 	const int64_t place = sq_place(principal, (struct cs_bytes){ equality->b, CS_SHA256_LEN });
-	sqlite3_stmt *st = sq_bind(s, SQ_REQUEST_EQUAL, "ihti", place, equality, principal, since);
-	enum cs_rc rc = sq_next(s, st, "looking for an equal request", e);
+	struct sq_places_walk walk = sq_places_walk(s, SQ_PLACE_EQUALITY, place);
+	sqlite3_stmt *st;
+	int64_t num = 0;
+	enum cs_rc rc;
 
+	do {
+		rc = sq_places_next(s, &walk, &num, e);
+		if (rc != CS_OK)
+			return rc;
+		st = sq_bind(s, SQ_REQUEST_EQUAL, "ihti", num, equality, principal, since);
+		rc = sq_next(s, st, "looking for an equal request", e);
+	} while (rc == CS_E_NOT_FOUND);
 	if (rc != CS_OK)
 		return rc;
 	rc = sq_copy_text(st, 0, id, CS_UUID_TEXT, e);
@@ -320,14 +334,23 @@ enum cs_rc cs_store_idempotency(struct cs_store *s, const char *principal, const
 				char id[static CS_UUID_TEXT], struct cs_err *e)
 {
 	const int64_t place = sq_place(principal, cs_bytes_of(key));
-	sqlite3_stmt *st = sq_bind(s, SQ_REQUEST_KEY, "itti", place, key, principal, since);
-	enum cs_rc rc = sq_next(s, st, "looking up an idempotency key", e);
+	struct sq_places_walk walk = sq_places_walk(s, SQ_PLACE_KEY, place);
+	sqlite3_stmt *st;
+	int64_t num = 0;
+	enum cs_rc rc;
 
+	do {
+		rc = sq_places_next(s, &walk, &num, e);
+		if (rc != CS_OK)
+			return rc;
+		st = sq_bind(s, SQ_REQUEST_KEY, "itti", num, key, principal, since);
+		rc = sq_next(s, st, "looking up an idempotency key", e);
+	} while (rc == CS_E_NOT_FOUND);
 	if (rc != CS_OK)
 		return rc;
-	rc = sq_copy_hash(st, 0, fingerprint, e);
+	rc = sq_copy_text(st, 0, id, CS_UUID_TEXT, e);
 	if (rc == CS_OK)
-		rc = sq_copy_text(st, 1, id, CS_UUID_TEXT, e);
+		rc = sq_copy_hash(st, 1, fingerprint, e);
 	sq_reset(st);
 	return rc;
 }

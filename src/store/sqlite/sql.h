@@ -69,14 +69,18 @@
 	R(REQUEST_OPEN, "SELECT count(*) FROM " SQ_LIVE " AND principal = ?1")                     \
 	R(REQUEST_LIVE_COUNT,                                                                      \
 	  "SELECT state, count(*), min(created) FROM " SQ_LIVE " GROUP BY state")                  \
-	R(REQUEST_EQUAL,                                                                           \
-	  "SELECT id FROM document JOIN request ON num = request WHERE equality_place = ?1 "       \
-	  "AND equality = ?2 AND principal = ?3 AND created > ?4 "                                 \
-	  "AND (state = 'pending' OR state = 'approved' OR state = 'signing' "                     \
-	  "OR state = 'signed') ORDER BY request DESC LIMIT 1")                                    \
-	R(REQUEST_KEY, "SELECT fingerprint, id FROM document JOIN request ON num = request "       \
-		       "WHERE key_place = ?1 AND key = ?2 AND principal = ?3 AND created > ?4 "    \
-		       "ORDER BY request DESC LIMIT 1")                                            \
+	W(REQUEST_EQUAL, "SELECT id FROM request JOIN document ON request = num WHERE num = ?1 "   \
+			 "AND equality = ?2 AND principal = ?3 AND created > ?4 "                  \
+			 "AND (state = 'pending' OR state = 'approved' OR state = 'signing' "      \
+			 "OR state = 'signed')")                                                   \
+	W(REQUEST_KEY, "SELECT id, fingerprint FROM request JOIN document ON request = num "       \
+		       "WHERE num = ?1 AND key = ?2 AND principal = ?3 AND created > ?4")          \
+	W(PLACE_INSERT, "INSERT OR IGNORE INTO request_place (kind, place, request) "              \
+			"VALUES (?1, ?2, ?3)")                                                     \
+	W(PLACE_BEFORE, "SELECT request FROM request_place WHERE kind = ?1 AND place = ?2 "        \
+			"AND request < ?3 ORDER BY request DESC LIMIT 1")                          \
+	W(PLACE_LOAD, "SELECT request, equality_place, key_place FROM document "                   \
+		      "WHERE request > ?1 ORDER BY request")                                       \
 	W(ARTIFACT_INSERT,                                                                         \
 	  "INSERT INTO artifact (request, idx, state, attempts) VALUES (?1, ?2, ?3, ?4)")          \
 	R(ARTIFACT_LIST, "SELECT idx, state, attempts, unknowns FROM artifact WHERE request = ?1") \
