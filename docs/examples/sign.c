@@ -2,7 +2,7 @@
 /*
  * Have a file signed through libcountersign.
  *
- *     cc sign.c -lcountersign -lcrypto -o sign
+ *     cc sign.c $(pkg-config --cflags --libs libcountersign libcrypto) -o sign
  *     ./sign https://sign.example.org ca.pem ci.pem ci.key app-dev image.bin > image.bin.sig
  *
  * The key must be one for SHA-256 digests.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * libcountersign: submit digests to a countersign server, wait for approvals, fetch signatures.
- * Link with -lcountersign. docs/examples/sign.c is a whole program.
+ * Build with `pkg-config --cflags --libs libcountersign`. docs/examples/sign.c is a whole program.
  *
  * A client is for one thread at a time. It keeps its connection and, when the server cannot be
  * reached or is busy, tries again with growing pauses until its patience ends; that is safe, since
