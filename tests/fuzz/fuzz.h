@@ -21,6 +21,16 @@ static inline void fuzz_holds(bool what)
 		abort();
 }
 
+/** The input as a string. False when it has no room. */
+static inline bool fuzz_string(const uint8_t *data, size_t size, char *out, size_t room)
+{
+	if (size >= room)
+		return false;
+	memcpy(out, data, size);
+	out[size] = '\0';
+	return true;
+}
+
 /** `out`, which was written from what `in` was parsed to, is `in`. Ends the buffer. */
 static inline void fuzz_same(struct cs_bytes in, struct cs_buf *out)
 {

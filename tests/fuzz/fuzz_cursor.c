@@ -35,11 +35,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct cs_uri u;
 	enum cs_rc rc;
 
-	if (size >= sizeof(target))
-		return 0;
-	memcpy(target, data, size);
-	target[size] = '\0';
-	if (cs_uri_parse(target, &u, &e) != CS_OK)
+	if (!fuzz_string(data, size, target, sizeof(target)) ||
+	    cs_uri_parse(target, &u, &e) != CS_OK)
 		return 0;
 	cs_buf_init(&allow, 64);
 	rc = cs_route_find("GET", &u, &call, &route, &allow, &e);

@@ -108,11 +108,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct cs_buf out;
 	enum cs_rc rc;
 
-	if (size > HEAD_MAX || hides_its_ends(data, size))
-		return 0;
-	memcpy(text, data, size);
-	text[size] = '\0';
-	if (!parse(text, text + size, &head))
+	if (!fuzz_string(data, size, text, sizeof(text)) || hides_its_ends(data, size) ||
+	    !parse(text, text + size, &head))
 		return 0;
 	rc = cs_guard_check(&head, &facts, &e);
 	if (rc != CS_OK) {

@@ -78,10 +78,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	int64_t n;
 
 	(void)cs_text_is_utf8(data, size);
-	if (size > MAX)
+	if (!fuzz_string(data, size, s, sizeof(s)))
 		return 0;
-	memcpy(s, data, size);
-	s[size] = '\0';
 	if (strlen(s) == size) {
 		check_base64(s, size);
 		check_hex(s, size);

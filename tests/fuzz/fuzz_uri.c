@@ -41,10 +41,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct cs_uri u;
 	enum cs_rc rc;
 
-	if (size >= sizeof(target))
+	if (!fuzz_string(data, size, target, sizeof(target)))
 		return 0;
-	memcpy(target, data, size);
-	target[size] = '\0';
 	rc = cs_uri_parse(target, &u, &e);
 	if (rc != CS_OK) {
 		fuzz_refused(rc, &e);
