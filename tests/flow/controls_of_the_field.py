@@ -203,7 +203,6 @@ class Lifetimes(unittest.TestCase):
         self.it.approve(other, "approver1", "approver2")
         self.it.wait_state(other, "signed")
 
-
     def sign(self, image):
         """Ask for a dev signature: the state in which it ends."""
         reply = self.it.agent.submit("app-dev", image)
@@ -229,7 +228,8 @@ class Lifetimes(unittest.TestCase):
         views = [self.it.request(request) for request in waiting]
         self.assertEqual(sorted(view["state"] for view in views), ["cancelled"] * 2 + ["signed"] * 3)
         self.assertTrue(all("max_uses" in v["reason"] for v in views if v["state"] == "cancelled"))
-        self.it.verify(self.it.export()[0])
+        status, output = self.it.verify(*self.it.export())
+        self.assertEqual(status, 0, output)
         self.a_signer_counts_by_itself()
         self.reload(max_uses=10)
         self.assertEqual(self.sign(b"once more"), "signed")
