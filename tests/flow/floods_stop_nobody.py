@@ -254,12 +254,10 @@ def many_sources(it):
                 ("127.0.0.1", it.port), 10, (f"127.0.{16 + n // 200}.{1 + n % 200}", 0)) as raw:
             raw.sendall(b"x" * 5)
             raw.recv(1)
-    refused = 0
     for _ in range(2 * FAILURES):
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", it.port), 10, ("127.0.8.7", 0)) as raw:
             raw.sendall(b"GET / HTTP/1.1\r\n\r\n")
             raw.recv(1)
-            refused += 1
     with socket.create_connection(("127.0.0.1", it.port), 10, ("127.0.8.7", 0)) as raw:
         raw.settimeout(5)
         try:

@@ -36,7 +36,7 @@ QUORUMS = [[("release", 1), ("security", 1)], [("release", 2), ("security", 1)],
 KEYS = {"app-prod": (8, 30), "short-prod": (4, 1), "swap-prod": (3, 30), "one-dev": (3, 30), "app-dev": (1, 30)}
 SHORT = timedelta(seconds=1)
 PREFIX = 3000  # events that are doctored; all of them twenty times would take long
-FRESH = 15  # seconds; the server ends idle connections after 30
+FRESH = 15  # seconds; the server ends idle connections after 20
 
 
 def quorum(lines):
