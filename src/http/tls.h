@@ -90,7 +90,7 @@ enum cs_rc cs_tls_check(const struct cs_tls *t, const struct cs_chain *chain, in
 
 /** Every reason why a client is refused, by number from 0; NULL behind the last. Static storage. */
 const char *cs_tls_reason(size_t index);
-/** Its number. @param reason  of cs_tls_check, or "no-certificate", "nobody" */
+/** Its number. @param reason  of cs_tls_check, or one of those that show before or after it */
 size_t cs_tls_reason_index(const char *reason);
 
 /** The TLS alert for a reason of cs_tls_check. */
