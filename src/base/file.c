@@ -144,29 +144,58 @@ enum cs_rc cs_file_sync_directory(const char *path, struct cs_err *e)
 	return rc;
 }
 
-enum cs_rc cs_file_replace(const char *path, struct cs_bytes content, unsigned mode,
-			   struct cs_err *e)
+/* The content in a new file beside `path`, so that rename(2) stays inside one file system. The
+ * caller frees the name after put_in_place. @param owner  whose it shall be; NULL: ours */
+static enum cs_rc write_beside(const char *path, struct cs_bytes content, unsigned mode,
+			       const struct stat *owner, char **temporaryp, struct cs_err *e)
 {
 	char *temporary = NULL;
 	enum cs_rc rc;
 	int fd;
 
-	/* beside the file, so that rename(2) stays inside one file system */
 	if (asprintf(&temporary, "%s.XXXXXX", path) < 0)
 		return CS_FAIL(e, CS_E_NOMEM, "%s: out of memory", path);
 	fd = mkostemp(temporary, O_CLOEXEC);
 	if (fd < 0) {
 		rc = io_error(path, errno, e);
-		goto out;
+		free(temporary);
+		return rc;
 	}
-	rc = fill_and_close(fd, path, content, mode, e);
+	if (owner && fchown(fd, owner->st_uid, owner->st_gid) != 0) {
+		rc = io_error(path, errno, e);
+		close(fd);
+	} else {
+		rc = fill_and_close(fd, path, content, mode, e);
+	}
+	if (rc != CS_OK) {
+		unlink(temporary);
+		free(temporary);
+		return rc;
+	}
+	*temporaryp = temporary;
+	return CS_OK;
+}
+
+/* Give it its name, unless something went wrong meanwhile; then remove it. */
+static enum cs_rc put_in_place(const char *temporary, const char *path, enum cs_rc rc,
+			       struct cs_err *e)
+{
 	if (rc == CS_OK && rename(temporary, path) != 0)
 		rc = io_error(path, errno, e);
-	if (rc != CS_OK)
-		unlink(temporary);
-	else
-		rc = cs_file_sync_directory(path, e);
-out:
+	if (rc == CS_OK)
+		return cs_file_sync_directory(path, e);
+	unlink(temporary);
+	return rc;
+}
+
+enum cs_rc cs_file_replace(const char *path, struct cs_bytes content, unsigned mode,
+			   struct cs_err *e)
+{
+	char *temporary = NULL;
+	enum cs_rc rc = write_beside(path, content, mode, NULL, &temporary, e);
+
+	if (rc == CS_OK)
+		rc = put_in_place(temporary, path, CS_OK, e);
 	free(temporary);
 	return rc;
 }
@@ -195,33 +224,19 @@ static enum cs_rc expect(const char *path, struct cs_bytes old, struct stat *st,
 enum cs_rc cs_file_update(const char *path, struct cs_bytes old, struct cs_bytes content,
 			  struct cs_err *e)
 {
-	char real[PATH_MAX], temporary[PATH_MAX + 8];
+	char real[PATH_MAX], *temporary = NULL;
 	struct stat st;
 	enum cs_rc rc;
-	int fd;
 
 	if (!realpath(path, real))
 		return io_error(path, errno, e);
 	rc = expect(real, old, &st, e);
-	if (rc != CS_OK)
-		return rc;
-	snprintf(temporary, sizeof(temporary), "%s.XXXXXX", real);
-	fd = mkostemp(temporary, O_CLOEXEC);
-	if (fd < 0)
-		return io_error(real, errno, e);
-	if (fchown(fd, st.st_uid, st.st_gid) != 0) {
-		rc = io_error(real, errno, e);
-		close(fd);
-	} else {
-		rc = fill_and_close(fd, real, content, st.st_mode & 07777, e);
-	}
 	if (rc == CS_OK)
-		rc = expect(real, old, &st, e);
-	if (rc == CS_OK && rename(temporary, real) != 0)
-		rc = io_error(real, errno, e);
-	if (rc != CS_OK)
-		unlink(temporary);
-	return rc == CS_OK ? cs_file_sync_directory(real, e) : rc;
+		rc = write_beside(real, content, st.st_mode & 07777, &st, &temporary, e);
+	if (rc == CS_OK)
+		rc = put_in_place(temporary, real, expect(real, old, &st, e), e);
+	free(temporary);
+	return rc;
 }
 
 enum cs_rc cs_file_create(const char *path, struct cs_bytes content, unsigned mode,
@@ -308,16 +323,6 @@ static enum cs_rc open_trusted(const char *path, unsigned uid, int *fdp, struct 
 	}
 	*fdp = fd;
 	return CS_OK;
-}
-
-enum cs_rc cs_file_is_trusted(const char *path, unsigned uid, struct cs_err *e)
-{
-	int fd;
-	enum cs_rc rc = open_trusted(path, uid, &fd, e);
-
-	if (rc == CS_OK)
-		close(fd);
-	return rc;
 }
 
 enum cs_rc cs_file_read_trusted(const char *path, unsigned uid, struct cs_buf *out,

@@ -27,12 +27,10 @@ enum cs_rc cs_file_rename_new(const char *from, const char *to, struct cs_err *e
 /** Make the entry of a file in its directory last, after it was made or renamed. */
 enum cs_rc cs_file_sync_directory(const char *path, struct cs_err *e) CS_MUST_CHECK;
 /**
- * CS_OK when the regular file behind `path` and every directory above it belong to root or to
+ * Append a regular file's content if the file and every directory above it belong to root or to
  * `uid`, and nobody else may write them; sticky directories of root such as /tmp pass.
- * CS_E_FORBIDDEN names what is wrong. To read what was checked, use cs_file_read_trusted.
+ * CS_E_FORBIDDEN names what is wrong. The same open file is checked and read.
  */
-enum cs_rc cs_file_is_trusted(const char *path, unsigned uid, struct cs_err *e) CS_MUST_CHECK;
-/** Read a file under the rule of cs_file_is_trusted: the same open file is checked and read. */
 enum cs_rc cs_file_read_trusted(const char *path, unsigned uid, struct cs_buf *out,
 				struct cs_err *e) CS_MUST_CHECK;
 
