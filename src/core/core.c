@@ -15,6 +15,7 @@
 #include "core/internal.h"
 
 #define POOL_LEAST 2
+#define CHECKPOINT_PAGES 4000 /* 16 MiB */
 
 static enum cs_rc open_signers(struct cs_core *c, const struct cs_core_config *config,
 			       struct cs_err *e)
@@ -64,6 +65,7 @@ static struct cs_core *core_new(const struct cs_core_config *config,
 static void core_free(struct cs_core *c)
 {
 	cs_writer_free(c->writer);
+	cs_checkpoint_stop(c->checkpointer);
 	cs_readers_close(&c->readers);
 	for (size_t i = 0; i < c->signer_count; i++)
 		cs_signer_free(c->signers[i]);
@@ -107,7 +109,9 @@ static enum cs_rc core_start(struct cs_core *c, const struct cs_core_config *con
 	cs_head_keep(c, c->store);
 	c->changed = log.size;
 	atomic_store(&c->revision, log.size);
-	if ((rc = cs_writer_new(c, c->store, &c->writer, e)) != CS_OK ||
+	if ((rc = cs_checkpoint_start(c->database, CHECKPOINT_PAGES, &c->checkpointer, e)) !=
+		    CS_OK ||
+	    (rc = cs_writer_new(c, c->store, &c->writer, e)) != CS_OK ||
 	    (rc = start_pool(c, e)) != CS_OK || (rc = cs_timer_start(c, e)) != CS_OK)
 		return rc;
 	rc = cs_watcher_start(c, e);

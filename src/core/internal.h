@@ -46,6 +46,17 @@ struct cs_command {
 	struct cs_err err;
 };
 
+/* --- checkpoint.c --- */
+
+struct cs_checkpointer;
+/** @param pages  so many new ones in the write-ahead log are worth a checkpoint */
+enum cs_rc cs_checkpoint_start(const char *database, int64_t pages, struct cs_checkpointer **kp,
+			       struct cs_err *e) CS_MUST_CHECK;
+/** After the writer. */
+void cs_checkpoint_stop(struct cs_checkpointer *k);
+/** On the writer's thread, while nobody waits for it. @param s  the writing connection */
+void cs_checkpoint_after_commit(struct cs_checkpointer *k, struct cs_store *s);
+
 struct cs_writer;
 enum cs_rc cs_writer_new(struct cs_core *c, struct cs_store *s, struct cs_writer **wp,
 			 struct cs_err *e) CS_MUST_CHECK;
@@ -202,6 +213,7 @@ struct cs_core {
 	int64_t started; /* cs_clock_now */
 	struct cs_logcheck logcheck;
 	struct cs_store *store; /* the writing connection; the writer's thread only, once it runs */
+	struct cs_checkpointer *checkpointer;
 	struct cs_writer *writer;
 	struct cs_readers readers;
 	struct cs_waits waits;

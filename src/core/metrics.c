@@ -42,8 +42,7 @@
 	HISTOGRAM(WRITER_WAIT, "countersign_writer_wait_seconds", NULL,                          \
 		  "How long commands waited for the writer.")                                    \
 	HISTOGRAM(COMMIT, "countersign_commit_seconds", NULL,                                    \
-		  "How long commits took: the write-ahead log's write and fsync, and now and "   \
-		  "then a checkpoint.")                                                          \
+		  "How long commits took: the write-ahead log's write and fsync.")               \
 	GAUGE(ATTEMPT_QUEUE, "countersign_attempt_queue_length", NULL, NULL,                     \
 	      "Approved requests that wait for their turn to be signed.")                        \
 	HISTOGRAM(SIGN, "countersign_sign_seconds", "token",                                     \

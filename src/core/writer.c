@@ -206,6 +206,8 @@ static void *writer_main(void *arg)
 		enum cs_rc rc = run_batch(w, batch, count, &e);
 
 		finish_batch(w, batch, count, rc, &e);
+		if (rc == CS_OK)
+			cs_checkpoint_after_commit(w->core->checkpointer, w->store);
 	}
 	return NULL;
 }

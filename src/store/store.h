@@ -86,6 +86,15 @@ enum cs_rc cs_store_check(struct cs_store *s, struct cs_chain_check *at, int64_t
  * transaction. */
 struct cs_log_ref cs_store_known_log(const struct cs_store *s);
 
+/* --- the write-ahead log --- */
+
+/** Pages in it as the last commit left it; it begins anew with the first commit after a checkpoint
+ * that brought all of them. */
+int64_t cs_store_wal_pages(const struct cs_store *s);
+/** Bring what is committed into the database, beside whoever writes or reads. On any connection;
+ * what fails or another one does, the next one does again. */
+enum cs_rc cs_store_checkpoint(struct cs_store *s, struct cs_err *e) CS_MUST_CHECK;
+
 /* --- copies and checks (readers) --- */
 
 /**

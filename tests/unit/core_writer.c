@@ -6,6 +6,8 @@
 #include <check.h>
 #include <errno.h>
 #include <semaphore.h>
+#include <sqlite3.h>
+#include <unistd.h>
 
 #include "unit/core_rig.h"
 
@@ -163,8 +165,75 @@ START_TEST(what_is_under_way_ends_before_the_core)
 }
 END_TEST
 
+/* --- checkpoints --- */
+
+#define COMMITS 400       /* of more than two pages each */
+#define CHECKPOINT 50     /* pages */
+#define WAL_PAGES_MAX 600 /* in the write-ahead log, however the threads are scheduled */
+
+/* Commit as the writer does. @return the most pages that were in the write-ahead log */
+static int64_t commit_many(struct cs_store *s, struct cs_checkpointer *k)
+{
+	struct cs_err e = { 0 };
+	int64_t most = 0;
+
+	for (int i = 0; i < COMMITS; i++) {
+		must(cs_store_begin(s, &e), &e);
+		for (int j = 0; j < 20; j++) {
+			struct cs_event ev = { .time = 1, .kind = CS_EV_STOP, .actor = "daemon" };
+
+			ev.detail = cs_bytes_of("{}");
+			must(cs_store_append(s, &ev, NULL, &e), &e);
+		}
+		must(cs_store_commit(s, &e), &e);
+		if (k)
+			cs_checkpoint_after_commit(k, s);
+		if (cs_store_wal_pages(s) > most)
+			most = cs_store_wal_pages(s);
+	}
+	return most;
+}
+
+/* It grows without checkpoints, and while a reader needs the state of long ago; with them it does
+ * not, and what was committed is in the database. */
+START_TEST(the_write_ahead_log_begins_anew)
+{
+	struct cs_checkpointer *k = NULL;
+	struct cs_store *s = NULL;
+	struct cs_log_ref log;
+	sqlite3 *reader = NULL;
+	struct cs_err e = { 0 };
+	char path[96];
+	int64_t most;
+
+	snprintf(path, sizeof(path), "%s/anew.db", dir);
+	must(cs_store_open(path, CS_STORE_WRITE, &s, &e), &e);
+	most = commit_many(s, NULL);
+	ck_assert_int_gt(most, 2 * COMMITS);
+	must(cs_checkpoint_start(path, CHECKPOINT, &k, &e), &e);
+	commit_many(s, k);
+	ck_assert_int_lt(commit_many(s, k), WAL_PAGES_MAX);
+
+	ck_assert_int_eq(sqlite3_open(path, &reader), SQLITE_OK);
+	ck_assert_int_eq(sqlite3_exec(reader, "BEGIN; SELECT count(*) FROM meta", NULL, NULL, NULL),
+			 SQLITE_OK);
+	ck_assert_int_gt(commit_many(s, k), 2 * COMMITS);
+	sqlite3_close(reader);
+	commit_many(s, k);
+	ck_assert_int_lt(commit_many(s, k), WAL_PAGES_MAX);
+	cs_checkpoint_stop(k);
+	must(cs_store_log(s, &log, &e), &e);
+	ck_assert_int_eq(log.size, 6 * 20 * COMMITS);
+	cs_store_close(s);
+	unlink(path);
+	memcpy(path + strlen(path), "-lock", sizeof("-lock"));
+	unlink(path);
+}
+END_TEST
+
 void add_writer_tests(TCase *t)
 {
 	tcase_add_test(t, a_command_that_fails_after_it_wrote_is_undone_alone);
+	tcase_add_test(t, the_write_ahead_log_begins_anew);
 	tcase_add_loop_test(t, what_is_under_way_ends_before_the_core, 0, 3);
 }

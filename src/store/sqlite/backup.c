@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Copies of the database, and a check of its pages, through reading connections.
- * Must not write to the database, nor checkpoint it: only one connection ever does.
+ * Must not write to the database, nor checkpoint it.
  * See store.h for the contract, sqlite.org/backup.html for how SQLite copies.
  */
 #include <errno.h>

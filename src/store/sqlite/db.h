@@ -22,6 +22,7 @@ struct cs_store {
 	struct cs_log_ref durable; /* as it was at BEGIN */
 	struct cs_buf event;       /* scratch for appending */
 	struct sq_places *places;  /* the writer's; NULL for readers */
+	int64_t wal_pages;         /* as the writer's last commit left them */
 };
 
 /** Put the authorizer in force, or lift it for a statement that it does not know. */
@@ -63,6 +64,9 @@ enum cs_rc sq_copy_hash(sqlite3_stmt *st, int column, struct cs_sha256 *out,
 
 /** Bring a database of schema 1 up to CS_STORE_SCHEMA, after a verified copy to PATH-schema-1. */
 enum cs_rc sq_migrate(struct cs_store *s, const char *path, struct cs_err *e) CS_MUST_CHECK;
+
+/** Count the write-ahead log's pages at each commit of this connection. */
+void sq_watch_wal(struct cs_store *s);
 
 /** The name of the VFS that a writing connection uses; NULL for SQLite's own. */
 const char *sq_writing_vfs(void);

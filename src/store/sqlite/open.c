@@ -50,8 +50,8 @@ static const struct pragma writer_pragmas[] = {
 	  "1" }, /* else INSERT OR REPLACE passes the append-only triggers */
 	{ "trusted_schema", "OFF", "0" },
 	{ "cell_size_check", "ON", "1" },
-	{ "wal_autocheckpoint", "1000", "1000" },         /* pages; larger ones stall the writer */
-	{ "journal_size_limit", "67108864", "67108864" }, /* bytes; grown beside a long reader */
+	{ "wal_autocheckpoint", "0", "0" },                 /* see checkpoint.c */
+	{ "journal_size_limit", "134217728", "134217728" }, /* bytes; grown beside a long reader */
 	{ "temp_store", "MEMORY", "2" },
 	{ "cache_size", "-16384", "-16384" },
 };
@@ -59,7 +59,7 @@ static const struct pragma writer_pragmas[] = {
 static const struct pragma reader_pragmas[] = {
 	{ "journal_mode", NULL, "wal" },    { "query_only", "ON", "1" },
 	{ "trusted_schema", "OFF", "0" },   { "cell_size_check", "ON", "1" },
-	{ "wal_autocheckpoint", "0", "0" }, /* one connection checkpoints: the writer */
+	{ "wal_autocheckpoint", "0", "0" }, { "synchronous", "FULL", "2" }, /* of checkpoints */
 	{ "temp_store", "MEMORY", "2" },    { "cache_size", "-512", "-512" },
 };
 
@@ -274,9 +274,10 @@ static enum cs_rc open_all(struct cs_store *s, const char *path, struct cs_err *
 		return rc;
 	sq_confine(s, true);
 	rc = cs_store_log(s, &s->log, e);
-	if (rc == CS_OK && s->mode == CS_STORE_WRITE)
-		rc = sq_places_load(s, &sq_places_shape, e);
-	return rc;
+	if (rc != CS_OK || s->mode != CS_STORE_WRITE)
+		return rc;
+	sq_watch_wal(s);
+	return sq_places_load(s, &sq_places_shape, e);
 }
 
 enum cs_rc cs_store_open(const char *path, enum cs_store_mode mode, struct cs_store **sp,
