@@ -221,8 +221,8 @@ static enum cs_rc write_intents(struct cs_attempt *a, struct cs_store *s, bool m
 		if (!a->jobs[i].planned)
 			continue;
 		if (move)
-			rc = cs_store_artifact_move(s, a->k->row.num, i, a->jobs[i].before,
-						    CS_AS_SIGNING, e);
+			rc = cs_core_change_artifact(s, a->k->row.num, i, a->jobs[i].before,
+						     CS_AS_SIGNING, e);
 		if (rc == CS_OK)
 			rc = write_intent(a, s, i, &detail, e);
 		if (rc == CS_OK)

@@ -311,6 +311,10 @@ enum cs_rc cs_core_move(struct cs_core *c, struct cs_store *s, const struct cs_m
 /** The guard and the change alone, where the events of an attempt say what happened. */
 enum cs_rc cs_core_change(struct cs_core *c, struct cs_store *s, int64_t num,
 			  const struct cs_request_change *change, struct cs_err *e) CS_MUST_CHECK;
+/** The same for an artifact of a request. CS_E_CORRUPT for a move that no artifact makes. */
+enum cs_rc cs_core_change_artifact(struct cs_store *s, int64_t num, size_t index,
+				   enum cs_artifact_state from, enum cs_artifact_state to,
+				   struct cs_err *e) CS_MUST_CHECK;
 /** An event without a change of state. */
 enum cs_rc cs_core_note(struct cs_core *c, struct cs_store *s, enum cs_event_kind kind,
 			const char *actor, const char *request, const struct cs_buf *detail,

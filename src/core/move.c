@@ -55,6 +55,16 @@ enum cs_rc cs_core_change(struct cs_core *c, struct cs_store *s, int64_t num,
 	return rc;
 }
 
+enum cs_rc cs_core_change_artifact(struct cs_store *s, int64_t num, size_t index,
+				   enum cs_artifact_state from, enum cs_artifact_state to,
+				   struct cs_err *e)
+{
+	if (!cs_artifact_state_may_move(from, to))
+		return CS_FAIL(e, CS_E_CORRUPT, "artifact %zu is %s, and cannot become %s", index,
+			       cs_artifact_state_name(from), cs_artifact_state_name(to));
+	return cs_store_artifact_move(s, num, index, from, to, e);
+}
+
 enum cs_rc cs_core_move(struct cs_core *c, struct cs_store *s, const struct cs_move *m,
 			int64_t *seqp, struct cs_err *e)
 {

@@ -12,7 +12,7 @@ static enum cs_rc mark_unknown(struct cs_core *c, struct cs_store *s, const stru
 	struct cs_buf detail;
 	enum cs_rc rc;
 
-	rc = cs_store_artifact_move(s, k->row.num, i, CS_AS_SIGNING, CS_AS_UNKNOWN, e);
+	rc = cs_core_change_artifact(s, k->row.num, i, CS_AS_SIGNING, CS_AS_UNKNOWN, e);
 	if (rc != CS_OK)
 		return rc;
 	cs_buf_init(&detail, 4096);

@@ -19,7 +19,7 @@ static enum cs_rc write_outcome(struct cs_attempt *a, struct cs_store *s, size_t
 	const struct cs_outcome *o = &j->outcome;
 	enum cs_rc rc;
 
-	rc = cs_store_artifact_move(s, a->k->row.num, i, CS_AS_SIGNING, o->state, e);
+	rc = cs_core_change_artifact(s, a->k->row.num, i, CS_AS_SIGNING, o->state, e);
 	if (rc != CS_OK)
 		return rc;
 	cs_buf_reset(detail);

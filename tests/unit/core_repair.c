@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Tests of repair.c: attempts of which the log has only a part of the outcomes. They are made by
- * hand, while the signer is away.
+ * hand, while the signer is away. And of a move that no artifact makes.
  */
 #include <check.h>
 #include <string.h>
@@ -98,7 +98,32 @@ START_TEST(no_answer_twice_is_a_failure_though_another_outcome_is_lost)
 }
 END_TEST
 
+static enum cs_rc revive_run(struct cs_core *c, struct cs_store *s, void *arg, struct cs_err *e)
+{
+	const struct cs_case *k = arg;
+
+	(void)c;
+	return cs_core_change_artifact(s, k->row.num, 0, k->artifacts[0].state, CS_AS_SIGNING, e);
+}
+
+/* Whatever the table of moves does not have is not done, whoever asks. */
+START_TEST(a_signed_artifact_is_not_signed_again)
+{
+	struct cs_case *k = cs_case_new(core);
+	char id[CS_UUID_TEXT];
+	struct cs_err e = { 0 };
+
+	ck_assert_ptr_nonnull(k);
+	submit("fw-dev", 1, CS_ST_SIGNED, id);
+	must(cs_case_read(core, k, id, &e), &e);
+	ck_assert_int_eq(cs_writer_run(core, revive_run, k, &e), CS_E_CORRUPT);
+	ck_assert_str_eq(e.msg, "artifact 0 is signed, and cannot become signing");
+	cs_case_free(k);
+}
+END_TEST
+
 void add_repair_tests(TCase *t)
 {
+	tcase_add_test(t, a_signed_artifact_is_not_signed_again);
 	tcase_add_test(t, no_answer_twice_is_a_failure_though_another_outcome_is_lost);
 }
