@@ -6,7 +6,7 @@
  */
 #include "store/sqlite/db.h"
 
-#define WAL_PAGES_MAX 32000 /* 128 MiB, as journal_size_limit in open.c */
+#define WAL_PAGES_MAX 15000 /* 62 MB; journal_size_limit in open.c is a little more */
 
 /** Whoever writes and never asks for a checkpoint gets one at last. */
 static int note_commit(void *arg, sqlite3 *db, const char *name, int pages)

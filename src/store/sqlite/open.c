@@ -50,8 +50,8 @@ static const struct pragma writer_pragmas[] = {
 	  "1" }, /* else INSERT OR REPLACE passes the append-only triggers */
 	{ "trusted_schema", "OFF", "0" },
 	{ "cell_size_check", "ON", "1" },
-	{ "wal_autocheckpoint", "0", "0" },                 /* see checkpoint.c */
-	{ "journal_size_limit", "134217728", "134217728" }, /* bytes; grown beside a long reader */
+	{ "wal_autocheckpoint", "0", "0" },               /* see checkpoint.c */
+	{ "journal_size_limit", "67108864", "67108864" }, /* bytes; grown beside a long reader */
 	{ "temp_store", "MEMORY", "2" },
 	{ "cache_size", "-16384", "-16384" },
 };
