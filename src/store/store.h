@@ -13,6 +13,7 @@
 #include "model/state.h"
 
 #define CS_STORE_SCHEMA 2
+#define CS_EQUAL_MAX 64 /* equal requests that are looked at */
 
 struct cs_store;
 
@@ -36,6 +37,8 @@ void cs_store_close(struct cs_store *s);
 enum cs_rc cs_store_begin(struct cs_store *s, struct cs_err *e) CS_MUST_CHECK;
 enum cs_rc cs_store_commit(struct cs_store *s, struct cs_err *e) CS_MUST_CHECK;
 void cs_store_rollback(struct cs_store *s);
+/** How long the last commit waited for fsync, µs. */
+int64_t cs_store_sync_us(const struct cs_store *s);
 /** How much was written so far; −1 outside of a transaction, where SQLite ended it after an error,
  * too. The same number twice: there is nothing to undo between. */
 int64_t cs_store_written(const struct cs_store *s);
@@ -91,8 +94,12 @@ struct cs_log_ref cs_store_known_log(const struct cs_store *s);
 /** Pages in it as the last commit left it; it begins anew with the first commit after a checkpoint
  * that brought all of them. */
 int64_t cs_store_wal_pages(const struct cs_store *s);
-/** Bring what is committed into the database, beside whoever writes or reads. On any connection;
- * what fails or another one does, the next one does again. */
+/**
+ * Bring what is committed into the database, beside whoever writes or reads. On any connection;
+ * CS_OK when another one is at it, too. CS_E_IO means that the database may lack what a later
+ * checkpoint takes for brought: the process must end, and the next start brings all that the
+ * write-ahead log has. After any other error the next checkpoint does it again.
+ */
 enum cs_rc cs_store_checkpoint(struct cs_store *s, struct cs_err *e) CS_MUST_CHECK;
 
 /* --- copies and checks (readers) --- */
@@ -203,7 +210,8 @@ enum cs_rc cs_store_live_counts(struct cs_store *s,
 enum cs_rc cs_store_open_count(struct cs_store *s, const char *principal, int64_t *countp,
 			       struct cs_err *e) CS_MUST_CHECK;
 /** The newest live or signed request of the principal with this equality hash, created after
- * `since`; only on the writing connection, as the next. CS_E_NOT_FOUND. */
+ * `since`, among the last CS_EQUAL_MAX with it: who submits the same and cancels it again and again
+ * must not make every look longer. Only on the writing connection, as the next. CS_E_NOT_FOUND. */
 enum cs_rc cs_store_equal(struct cs_store *s, const char *principal,
 			  const struct cs_sha256 *equality, int64_t since,
 			  char id[static CS_UUID_TEXT], struct cs_err *e) CS_MUST_CHECK;

@@ -23,7 +23,8 @@ static const struct sq_places_shape shape = { .bits = 2, .step = 2 };
 static char dir[64];
 static char path[96];
 static struct cs_store *store;
-static int64_t made; /* requests, those that were undone, too */
+static int64_t made;          /* requests, those that were undone, too */
+static enum cs_state made_as; /* the state of what is inserted */
 
 static void must(enum cs_rc rc, const struct cs_err *e)
 {
@@ -53,6 +54,7 @@ static void reopen(const struct sq_places_shape *as)
 static void setup(void)
 {
 	made = 0;
+	made_as = CS_ST_SIGNED;
 	snprintf(dir, sizeof(dir), "/tmp/cs-places-XXXXXX");
 	ck_assert_ptr_nonnull(mkdtemp(dir));
 	snprintf(path, sizeof(path), "%s/log.db", dir);
@@ -102,7 +104,7 @@ static enum cs_rc try_insert(int64_t value, struct cs_err *e)
 	id_of(made, row.id);
 	memcpy(row.principal, "ci", sizeof("ci"));
 	row.environment = CS_ENV_DEV;
-	row.state = CS_ST_SIGNED;
+	row.state = made_as;
 	row.created = TIME + made;
 	row.expires = row.created + 1;
 	row.revision = 1;
@@ -282,6 +284,26 @@ START_TEST(of_equal_requests_the_newest_is_found)
 	newest_is(7, 15 * ROUND);
 	newest_is(8, 15 * ROUND - 1);
 	whole();
+}
+END_TEST
+
+/* Whoever submits and cancels the same again and again costs nobody more than so many looks. */
+START_TEST(only_the_last_equal_requests_are_looked_at)
+{
+	struct cs_err e = { 0 };
+
+	begin();
+	insert(7);
+	made_as = CS_ST_CANCELLED;
+	for (int i = 0; i < CS_EQUAL_MAX - 1; i++)
+		must(try_insert(7, &e), &e);
+	newest_is(7, 1);
+	must(try_insert(7, &e), &e);
+	newest_is(7, 0);
+	made_as = CS_ST_SIGNED;
+	insert(7);
+	commit();
+	newest_is(7, made);
 }
 END_TEST
 
@@ -530,6 +552,7 @@ int main(void)
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_loop_test(t, every_request_is_found_at_once_and_ever_after, 0, 3);
 	tcase_add_test(t, of_equal_requests_the_newest_is_found);
+	tcase_add_test(t, only_the_last_equal_requests_are_looked_at);
 	tcase_add_test(t, a_turn_is_of_a_contiguous_range);
 	tcase_add_test(t, a_store_is_opened_at_any_moment_of_a_round);
 	tcase_add_test(t, a_rollback_leaves_nothing_and_loses_nothing);

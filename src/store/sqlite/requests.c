@@ -312,11 +312,11 @@ enum cs_rc cs_store_equal(struct cs_store *s, const char *principal,
 	const int64_t place = sq_place(principal, (struct cs_bytes){ equality->b, CS_SHA256_LEN });
 	struct sq_places_walk walk = sq_places_walk(s, SQ_PLACE_EQUALITY, place);
 	sqlite3_stmt *st;
-	int64_t num = 0;
+	int64_t num = 0, seen = 0;
 	enum cs_rc rc;
 
 	do {
-		rc = sq_places_next(s, &walk, &num, e);
+		rc = seen++ < CS_EQUAL_MAX ? sq_places_next(s, &walk, &num, e) : CS_E_NOT_FOUND;
 		if (rc != CS_OK)
 			return rc;
 		st = sq_bind(s, SQ_REQUEST_EQUAL, "ihti", num, equality, principal, since);
