@@ -29,13 +29,15 @@ struct cs_checkpointer {
 	int64_t brought; /* pages that the last checkpoint brought; the writer's thread only */
 };
 
-/** Nothing is lost with a checkpoint that fails: the next one brings its pages. */
 static void checkpoint(struct cs_store *s)
 {
 	struct cs_err e = { 0 };
+	const enum cs_rc rc = cs_store_checkpoint(s, &e);
 
-	if (cs_store_checkpoint(s, &e) != CS_OK)
-		cs_log(CS_LOG_WARN, "checkpoint", "%s", e.msg);
+	if (rc == CS_E_IO || rc == CS_E_CORRUPT)
+		cs_writer_end_process(&e);
+	if (rc != CS_OK)
+		cs_log(CS_LOG_WARN, "checkpoint", "%s; it is tried again", e.msg);
 }
 
 static void *checkpoint_main(void *arg)

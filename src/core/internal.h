@@ -69,6 +69,8 @@ enum cs_rc cs_writer_do(struct cs_core *c, const struct cs_command *what,
 			struct cs_err *e) CS_MUST_CHECK;
 enum cs_rc cs_writer_run(struct cs_core *c, cs_command_fn *run, void *arg,
 			 struct cs_err *e) CS_MUST_CHECK;
+/** The disk did not take what callers may be told: nobody is told anything any more. */
+_Noreturn void cs_writer_end_process(const struct cs_err *e);
 /** Commands that wait for the next batch. */
 size_t cs_writer_waiting(struct cs_core *c);
 

@@ -131,7 +131,7 @@ static enum cs_rc run_batch(struct cs_writer *w, void *const *batch, size_t coun
 }
 
 /** The disk did not take what callers may be told: nobody is told anything any more. */
-static void end_process(const struct cs_err *e)
+void cs_writer_end_process(const struct cs_err *e)
 {
 	cs_log(CS_LOG_ERROR, "log-broken",
 	       "%s; the audit log cannot be trusted to be on disk, so the daemon ends", e->msg);
@@ -142,7 +142,7 @@ static void finish_batch(struct cs_writer *w, void *const *batch, size_t count, 
 			 const struct cs_err *e)
 {
 	if (rc == CS_E_IO || rc == CS_E_CORRUPT)
-		end_process(e);
+		cs_writer_end_process(e);
 	if (rc != CS_OK && !atomic_exchange(&w->core->log_broken, true))
 		cs_log(CS_LOG_ERROR, "log-not-writable", "%s", e->msg);
 	if (rc == CS_OK && atomic_exchange(&w->core->log_broken, false))

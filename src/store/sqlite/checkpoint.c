@@ -8,15 +8,17 @@
 
 #define WAL_PAGES_MAX 15000 /* 62 MB; journal_size_limit in open.c is a little more */
 
-/** Whoever writes and never asks for a checkpoint gets one at last. */
+/** Whoever writes and never asks for a checkpoint gets one at last. What it returns becomes the
+ * commit's result. */
 static int note_commit(void *arg, sqlite3 *db, const char *name, int pages)
 {
 	struct cs_store *s = arg;
+	int rc = SQLITE_OK;
 
 	s->wal_pages = pages;
 	if (pages >= WAL_PAGES_MAX)
-		sqlite3_wal_checkpoint_v2(db, name, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
-	return SQLITE_OK;
+		rc = sqlite3_wal_checkpoint_v2(db, name, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+	return (rc & 0xff) == SQLITE_IOERR ? rc : SQLITE_OK;
 }
 
 void sq_watch_wal(struct cs_store *s)
