@@ -41,6 +41,8 @@
 		"Commands written; divided by commits, how many share one.")                     \
 	HISTOGRAM(WRITER_WAIT, "countersign_writer_wait_seconds", NULL,                          \
 		  "How long commands waited for the writer.")                                    \
+	HISTOGRAM(FSYNC, "countersign_fsync_seconds", NULL,                                      \
+		  "How long commits waited for the fsync of the write-ahead log.")               \
 	HISTOGRAM(COMMIT, "countersign_commit_seconds", NULL,                                    \
 		  "How long commits took: the write-ahead log's write and fsync.")               \
 	GAUGE(ATTEMPT_QUEUE, "countersign_attempt_queue_length", NULL, NULL,                     \
@@ -229,6 +231,7 @@ static void add_work(struct cs_core *c, struct cs_metrics_writer *w)
 	put(w, M_WRITER_QUEUE, (int64_t)cs_writer_waiting(c));
 	put_counter(w, M_COMMANDS, &counters->commands);
 	put_histogram(w, M_WRITER_WAIT, &counters->writer_wait);
+	put_histogram(w, M_FSYNC, &counters->fsync);
 	put_histogram(w, M_COMMIT, &counters->commit);
 	put(w, M_ATTEMPT_QUEUE, atomic_load(&c->scheduled));
 }

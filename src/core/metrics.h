@@ -14,7 +14,7 @@ struct cs_core_counters {
 	struct cs_counter events[CS_EV__COUNT]; /* committed */
 	struct cs_counter denials[CS_RULE__COUNT];
 	struct cs_counter commands; /* of the writer */
-	struct cs_histogram writer_wait, commit;
+	struct cs_histogram writer_wait, commit, fsync;
 	struct cs_histogram sign[CS_TOKENS_MAX]; /* by signer */
 	struct cs_counter lost[CS_TOKENS_MAX], back[CS_TOKENS_MAX];
 };

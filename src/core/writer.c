@@ -78,6 +78,7 @@ static enum cs_rc commit(struct cs_writer *w, struct cs_err *e)
 	const enum cs_rc rc = cs_store_commit(w->store, e);
 
 	cs_histogram_add(&w->core->counters.commit, cs_clock_mono() - start);
+	cs_histogram_add(&w->core->counters.fsync, cs_store_sync_us(w->store));
 	return rc;
 }
 

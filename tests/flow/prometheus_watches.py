@@ -69,10 +69,10 @@ CASES = {
     "CountersignOutcomeUnknown": ('countersign_events_total{kind="sign.unknown"} 0x60 1x20',
                                   'countersign_events_total{kind="sign.done"} 0+9x80'),
     "CountersignFsyncSlow": (
-        ['countersign_commit_seconds_bucket{le="0.1"} 0+90x80', 'countersign_commit_seconds_bucket{le="0.25"} 0+100x80',
-         'countersign_commit_seconds_bucket{le="+Inf"} 0+100x80'],
-        ['countersign_commit_seconds_bucket{le="0.1"} 0+100x80', 'countersign_commit_seconds_bucket{le="0.25"} 0+100x80',
-         'countersign_commit_seconds_bucket{le="+Inf"} 0+100x80']),
+        ['countersign_fsync_seconds_bucket{le="0.1"} 0+90x80', 'countersign_fsync_seconds_bucket{le="0.25"} 0+100x80',
+         'countersign_fsync_seconds_bucket{le="+Inf"} 0+100x80'],
+        ['countersign_fsync_seconds_bucket{le="0.1"} 0+100x80', 'countersign_fsync_seconds_bucket{le="0.25"} 0+100x80',
+         'countersign_fsync_seconds_bucket{le="+Inf"} 0+100x80']),
     "CountersignWriterBehind": ("countersign_writer_queue_length 1001x80", "countersign_writer_queue_length 1000x80"),
     "CountersignSelftestOld": ('countersign_selftest_timestamp_seconds{token="prod"} 0x80',
                                'countersign_selftest_timestamp_seconds{token="prod"} -600+60x80'),
@@ -270,6 +270,8 @@ class Watches(unittest.TestCase):
         self.assertEqual(grown('countersign_denials_total{rule="key-not-allowed"}'), 1)
         self.assertEqual(grown('countersign_problems_total{type="not-found"}'), 1)
         self.assertGreaterEqual(grown("countersign_commit_seconds_count"), 2)
+        self.assertEqual(grown("countersign_fsync_seconds_count"), grown("countersign_commit_seconds_count"))
+        self.assertLessEqual(grown("countersign_fsync_seconds_sum"), grown("countersign_commit_seconds_sum"))
         self.assertEqual(after['countersign_requests{state="pending"}'], 1)
         self.assertGreater(after['countersign_request_oldest_seconds{state="pending"}'], 0)
         head = self.it.head()

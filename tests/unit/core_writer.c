@@ -7,8 +7,12 @@
 #include <errno.h>
 #include <semaphore.h>
 #include <sqlite3.h>
+#include <stdatomic.h>
+#include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "lib/shim.h"
 #include "unit/core_rig.h"
 
 #define SUBMISSIONS 8
@@ -84,8 +88,7 @@ static enum cs_rc hold_run(struct cs_core *c, struct cs_store *s, void *arg, str
 	return CS_OK;
 }
 
-static enum cs_rc write_and_fail_run(struct cs_core *c, struct cs_store *s, void *arg,
-				     struct cs_err *e)
+static enum cs_rc write_run(struct cs_core *c, struct cs_store *s, void *arg, struct cs_err *e)
 {
 	struct act *x = arg;
 	struct cs_buf detail;
@@ -96,6 +99,14 @@ static enum cs_rc write_and_fail_run(struct cs_core *c, struct cs_store *s, void
 	cs_detail_disk(&detail, 1, 2);
 	rc = cs_core_note(c, s, CS_EV_DISK_LOW, "daemon", "", &detail, e);
 	cs_buf_done(&detail);
+	return rc;
+}
+
+static enum cs_rc write_and_fail_run(struct cs_core *c, struct cs_store *s, void *arg,
+				     struct cs_err *e)
+{
+	const enum cs_rc rc = write_run(c, s, arg, e);
+
 	return rc == CS_OK ? CS_FAIL(e, CS_E_EXPIRED, "after it wrote") : rc;
 }
 
@@ -165,6 +176,54 @@ START_TEST(what_is_under_way_ends_before_the_core)
 }
 END_TEST
 
+/* --- how long a commit takes --- */
+
+#define SYNC_DELAY 30000 /* µs */
+
+static atomic_long sync_delay; /* µs */
+static atomic_bool sync_fails; /* of databases, not of their write-ahead logs */
+
+static bool is_database(int fd)
+{
+	char path[SHIM_PATH_MAX];
+	size_t len;
+
+	shim_path(fd, path);
+	len = strlen(path);
+	return len > 3 && strcmp(path + len - 3, ".db") == 0;
+}
+
+/* In place of the C library's, for SQLite, too. */
+EXPORT int fdatasync(int fd)
+{
+	const long us = atomic_load(&sync_delay);
+
+	if (atomic_load(&sync_fails) && is_database(fd)) {
+		errno = EIO;
+		return -1;
+	}
+	nanosleep(&(struct timespec){ .tv_nsec = us * 1000 }, NULL);
+	return (int)syscall(SYS_fdatasync, fd);
+}
+
+START_TEST(the_wait_for_the_disk_is_measured)
+{
+	const struct cs_core_counters *counters = &core->counters;
+	const uint64_t fsync = cs_counter_get(&counters->fsync.sum);
+	const uint64_t commit = cs_counter_get(&counters->commit.sum);
+	uint64_t waited;
+	struct act x;
+
+	atomic_store(&sync_delay, SYNC_DELAY);
+	put(&x, write_run);
+	await(&x.ended);
+	atomic_store(&sync_delay, 0);
+	waited = cs_counter_get(&counters->fsync.sum) - fsync;
+	ck_assert_uint_ge(waited, SYNC_DELAY);
+	ck_assert_uint_ge(cs_counter_get(&counters->commit.sum) - commit, waited);
+}
+END_TEST
+
 /* --- checkpoints --- */
 
 #define COMMITS 400       /* of more than two pages each */
@@ -231,9 +290,29 @@ START_TEST(the_write_ahead_log_begins_anew)
 }
 END_TEST
 
+/* Its pages may be lost, and a later checkpoint would not bring them again; the write-ahead log has
+ * them still. */
+START_TEST(a_checkpoint_that_the_disk_did_not_take_ends_the_process)
+{
+	struct cs_checkpointer *k = NULL;
+	struct cs_store *s = NULL;
+	struct cs_err e = { 0 };
+	char path[96];
+
+	snprintf(path, sizeof(path), "%s/lost.db", dir);
+	must(cs_store_open(path, CS_STORE_WRITE, &s, &e), &e);
+	must(cs_checkpoint_start(path, CHECKPOINT, &k, &e), &e);
+	atomic_store(&sync_fails, true);
+	commit_many(s, k);
+}
+END_TEST
+
 void add_writer_tests(TCase *t)
 {
 	tcase_add_test(t, a_command_that_fails_after_it_wrote_is_undone_alone);
+	tcase_add_test(t, the_wait_for_the_disk_is_measured);
 	tcase_add_test(t, the_write_ahead_log_begins_anew);
+	tcase_add_exit_test(t, a_checkpoint_that_the_disk_did_not_take_ends_the_process,
+			    CS_EXIT_LOG_BROKEN);
 	tcase_add_loop_test(t, what_is_under_way_ends_before_the_core, 0, 3);
 }

@@ -22,6 +22,7 @@ struct cs_store {
 	struct cs_log_ref durable; /* as it was at BEGIN */
 	struct cs_buf event;       /* scratch for appending */
 	struct sq_places *places;  /* the writer's; NULL for readers */
+	int64_t sync_us;           /* that the last commit waited for the disk */
 	int64_t wal_pages;         /* as the writer's last commit left them */
 };
 
@@ -68,6 +69,8 @@ enum cs_rc sq_migrate(struct cs_store *s, const char *path, struct cs_err *e) CS
 /** Count the write-ahead log's pages at each commit of this connection. */
 void sq_watch_wal(struct cs_store *s);
 
+/** How long the WAL of a connection with that VFS was being synced since the last call, µs. */
+int64_t sq_wal_synced(sqlite3 *db);
 /** The name of the VFS that a writing connection uses; NULL for SQLite's own. */
 const char *sq_writing_vfs(void);
 

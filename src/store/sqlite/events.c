@@ -19,13 +19,21 @@ enum cs_rc cs_store_begin(struct cs_store *s, struct cs_err *e)
 
 enum cs_rc cs_store_commit(struct cs_store *s, struct cs_err *e)
 {
-	enum cs_rc rc = sq_run(s, sq_bind(s, SQ_COMMIT, ""), NULL, "committing", e);
+	enum cs_rc rc;
 
+	sq_wal_synced(s->db); /* by a checkpoint */
+	rc = sq_run(s, sq_bind(s, SQ_COMMIT, ""), NULL, "committing", e);
+	s->sync_us = sq_wal_synced(s->db);
 	if (rc == CS_OK)
 		sq_places_commit(s->places);
 	else
 		cs_store_rollback(s);
 	return rc;
+}
+
+int64_t cs_store_sync_us(const struct cs_store *s)
+{
+	return s->sync_us;
 }
 
 void cs_store_rollback(struct cs_store *s)

@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "store/sqlite/db.h"
 
 #define FRAME_HEADER_LEN 24
@@ -19,7 +20,8 @@ struct wal {
 	uint8_t *buffer;  /* owned */
 	sqlite3_int64 at; /* place of the buffer's content in the file */
 	int len;
-	bool in_last; /* the header of a commit's last frame was written, its page was not */
+	bool in_last;   /* the header of a commit's last frame was written, its page was not */
+	int64_t synced; /* µs that it was being synced, since sq_wal_synced asked */
 };
 
 /* SQLite keeps a pointer to what is registered, for as long as the process lives. */
@@ -86,9 +88,16 @@ static int wal_truncate(sqlite3_file *file, sqlite3_int64 size)
 
 static int wal_sync(sqlite3_file *file, int flags)
 {
-	const int rc = flush((struct wal *)file);
+	struct wal *w = (struct wal *)file;
+	int rc = flush(w);
+	int64_t start;
 
-	return rc == SQLITE_OK ? real(file)->pMethods->xSync(real(file), flags) : rc;
+	if (rc != SQLITE_OK)
+		return rc;
+	start = cs_clock_mono();
+	rc = real(file)->pMethods->xSync(real(file), flags);
+	w->synced += cs_clock_mono() - start;
+	return rc;
 }
 
 static int wal_size(sqlite3_file *file, sqlite3_int64 *sizep)
@@ -182,4 +191,19 @@ const char *sq_writing_vfs(void)
 
 	pthread_once(&once, register_once);
 	return unix_vfs ? registered.zName : NULL;
+}
+
+int64_t sq_wal_synced(sqlite3 *db)
+{
+	sqlite3_file *file = NULL;
+	struct wal *w;
+	int64_t us;
+
+	if (sqlite3_file_control(db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &file) != SQLITE_OK ||
+	    !file || file->pMethods != &wal_methods)
+		return 0;
+	w = (struct wal *)file;
+	us = w->synced;
+	w->synced = 0;
+	return us;
 }
