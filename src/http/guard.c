@@ -120,7 +120,8 @@ static enum cs_rc not_as_shown(struct cs_bytes where, struct cs_err *e)
  * invisible in the callbacks, but not in their places: a request is "METHOD SP TARGET SP VERSION
  * CRLF", then "Name: value CRLF" for each header, then CRLF. The sum alone would not do, a bare LF
  * makes up for a second space. What stays invisible, because libmicrohttpd overwrites it: NUL LF
- * for CR LF, and a colon with LF for the empty line.
+ * for CR LF, a colon with LF for the empty line, and a bare LF or CR before an empty line that
+ * begins with NUL.
  */
 static enum cs_rc check_places(const struct cs_guard_head *head, struct cs_err *e)
 {

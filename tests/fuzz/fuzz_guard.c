@@ -94,7 +94,8 @@ static void write_head(const struct cs_guard_head *head, struct cs_buf *out)
 static bool hides_its_ends(const uint8_t *data, size_t size)
 {
 	for (size_t i = 0; i + 1 < size; i++)
-		if ((data[i] == '\0' || data[i] == ':') && data[i + 1] == '\n')
+		if (((data[i] == '\0' || data[i] == ':') && data[i + 1] == '\n') ||
+		    ((data[i] == '\r' || data[i] == '\n') && data[i + 1] == '\0'))
 			return true;
 	return false;
 }
