@@ -153,7 +153,7 @@ static void report(const struct cs_child *c, const struct cs_keyring *keyring, b
 static enum cs_rc serve(const struct cs_child *c, struct cs_keyring *keyring, bool software,
 			struct cs_err *e)
 {
-	struct cs_serve s = { .listen_fd = c->listen_fd, .stop = &stop };
+	struct cs_serve s = { .listen_fd = c->listen_fd, .stop = &stop, .restarts = c->restarts };
 	struct cs_signing *signing = calloc(1, sizeof(*signing));
 	enum cs_rc rc;
 

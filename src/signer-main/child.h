@@ -6,14 +6,16 @@
 #ifndef CS_SIGNER_MAIN_CHILD_H
 #define CS_SIGNER_MAIN_CHILD_H
 
+#include "base/metrics.h"
 #include "p11/p11.h"
 #include "signer-main/accepted.h"
 #include "signer-main/exits.h"
 
-/** All borrowed from the parent's memory, as it was at the fork. */
+/** All borrowed from the parent's memory, as it was at the fork; restarts as they are now. */
 struct cs_child {
 	const struct cs_options *options;
 	const struct cs_accepted *accepted;
+	const struct cs_counter *restarts;
 	unsigned slot;
 	int listen_fd;
 	int report_fd; /* gets one byte once the child serves */

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
@@ -22,6 +23,7 @@
 
 #include "base/clock.h"
 #include "base/frame.h"
+#include "base/metrics.h"
 #include "base/notify.h"
 #include "signer-main/child.h"
 #include "signer-main/journal.h"
@@ -58,6 +60,7 @@ struct parent {
 	bool logged_in; /* some child's login succeeded */
 	bool told_ready, reloading, stopping, pin_refused;
 	enum cs_exit status;
+	struct cs_counter *restarts; /* in memory that the children see, too */
 	size_t count;
 	struct slot slots[CHILDREN_MAX];
 };
@@ -113,6 +116,21 @@ static enum cs_rc listen_socket(struct parent *p, struct cs_err *e)
 	return rc;
 }
 
+_Static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "a counter that processes share must be lock-free");
+
+/* One number whichever child is asked, also one that is older than the last restart. */
+static enum cs_rc share_counter(struct parent *p, struct cs_err *e)
+{
+	void *page = mmap(NULL, sizeof(*p->restarts), PROT_READ | PROT_WRITE,
+			  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (page == MAP_FAILED)
+		return CS_FAIL(e, CS_E_NOMEM, "memory to share with the children: %s",
+			       strerror(errno));
+	p->restarts = page;
+	return CS_OK;
+}
+
 static void set_state(struct slot *s, enum slot_state state)
 {
 	s->state = state;
@@ -131,11 +149,14 @@ static _Noreturn void run_child(struct parent *p, unsigned slot, int report_fd)
 {
 	struct cs_child child = { .options = p->o,
 				  .accepted = &p->accepted,
+				  .restarts = p->restarts,
 				  .slot = slot,
 				  .listen_fd = p->listen_fd,
 				  .report_fd = report_fd };
 	size_t i;
 
+	/* against stray writes of the module: the others tell the number, too */
+	(void)mprotect(p->restarts, sizeof(*p->restarts), PROT_READ);
 	close(p->signal_fd);
 	for (i = 0; i < p->count; i++)
 		close_report(&p->slots[i]);
@@ -288,6 +309,9 @@ static void child_ended(struct parent *p, struct slot *s, int wstatus)
 		cs_log(CS_LOG_ERROR, "child-killed", "child %zu: %s%s", (size_t)(s - p->slots),
 		       strsignal(WTERMSIG(wstatus)),
 		       WTERMSIG(wstatus) == SIGKILL ? "; a PKCS#11 call may have hung" : "");
+	/* one that was asked and had to be killed ended by a deadline all the same */
+	if (!asked || !clean)
+		cs_counter_add(p->restarts, 1);
 	close_report(s);
 	set_state(s, EMPTY);
 	if (asked || (clean && proven))
@@ -463,6 +487,8 @@ static enum cs_rc set_up(struct parent *p, struct cs_err *e)
 		rc = take_signals(p, e);
 	if (rc == CS_OK)
 		rc = listen_socket(p, e);
+	if (rc == CS_OK)
+		rc = share_counter(p, e);
 	return rc;
 }
 

@@ -142,6 +142,7 @@ static enum cs_rc handle_status(struct session *c, struct cs_bytes body, struct 
 	if (body.len > 0)
 		return CS_FAIL(e, CS_E_INVALID, "STATUS frame: has a body");
 	cs_keyring_health(c->serve->signing->keyring, &health);
+	health.restarts = (int64_t)cs_counter_get(c->serve->restarts);
 	cs_signer_health_write(&health, &c->body);
 	rc = add_frame(c, CS_MSG_HEALTH, e);
 	return rc == CS_OK ? send_done(c, e) : rc;
@@ -251,7 +252,7 @@ enum cs_rc cs_serve(struct cs_serve *s, struct cs_err *e)
 	struct session c = { .serve = s };
 	enum cs_rc rc = CS_OK;
 
-	assert(s->listen_fd >= 0 && s->peer_uid >= 0);
+	assert(s->listen_fd >= 0 && s->peer_uid >= 0 && s->restarts);
 	cs_frame_in_init(&c.in, CS_FRAME_MAX - 1);
 	cs_buf_init(&c.body, CS_RAW_SIG_MAX + 4096);
 	cs_buf_init(&c.out, CS_RAW_SIG_MAX + 8192);

@@ -7,6 +7,7 @@
 
 #include <signal.h>
 
+#include "base/metrics.h"
 #include "signer-main/signing.h"
 
 /** Borrowed, for as long as the child lives. */
@@ -17,6 +18,7 @@ struct cs_serve {
 	struct cs_signing *signing;
 	sigset_t wait_mask; /* signals blocked while waiting; elsewhere SIGTERM is blocked too */
 	const volatile sig_atomic_t *stop;
+	const struct cs_counter *restarts; /* shared by the children; the parent counts */
 	/* warnings that strangers can cause are limited; see complain() */
 	int64_t complaints_since;
 	unsigned complaints;

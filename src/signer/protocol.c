@@ -289,6 +289,7 @@ void cs_signer_health_write(const struct cs_signer_health *m, struct cs_buf *out
 	cs_buf_add_u64(out, (uint64_t)m->selftest_time);
 	cs_buf_add_u32(out, (uint32_t)m->keys);
 	cs_buf_add_u32(out, (uint32_t)m->failed);
+	cs_buf_add_u64(out, (uint64_t)m->restarts);
 	add_message(out, m->message);
 }
 
@@ -302,6 +303,8 @@ static const char *read_health(struct cs_reader *r, struct cs_signer_health *m)
 	m->failed = cs_read_u32(r);
 	if (m->keys > CS_KEYS_MAX || m->failed > m->keys)
 		return "number of keys";
+	if (!read_int(r, &m->restarts))
+		return "restarts";
 	if (!read_text(r, m->message, CS_REASON_MAX) || (m->message[0] == '\0') != m->ready)
 		return "message";
 	return NULL;

@@ -68,6 +68,7 @@ struct cs_signer_health {
 	bool ready;                      /* keys found and last self-test passed */
 	int64_t selftest_time;           /* µs; 0 = never */
 	int64_t keys, failed;            /* keys of this token in the policy; of them not usable */
+	int64_t restarts;                /* children that ended unasked since the signer's start */
 	char message[CS_REASON_MAX + 1]; /* first thing that is wrong; "" when ready */
 };
 

@@ -57,6 +57,17 @@ def signs_again(signer, seconds=10):
         time.sleep(0.02)
 
 
+def ended(signer):
+    """Children that ended unasked, by the lines."""
+    return len(signer.events("child-killed")) + len(signer.events("child-ends"))
+
+
+def restarts(signer):
+    """The same, as a child says it."""
+    with signer.connect() as c:
+        return c.status().restarts
+
+
 def events(signer, slot=0):
     return [line["event"] for line in signer.journal(slot) if line["event"].startswith("sign-")]
 
@@ -76,6 +87,7 @@ class Faults(unittest.TestCase):
                 self.assertEqual(b.sign(request())[0].outcome, signer_client.OK)
             signer.wait(lambda: len(signer.child_pids()) == 2 and set(signer.child_pids()) != before, "new child")
             self.assertEqual(len(signer.events("child-killed")), 1)
+            self.assertEqual(restarts(signer), 1)
             begun = [events(signer, slot) for slot in (0, 1)]
             self.assertIn(["sign-begin"], begun)  # nobody knows what the token did
 
@@ -86,6 +98,7 @@ class Faults(unittest.TestCase):
                 c.sign(request())
             signer.rules()
             self.assertLess(signs_again(signer), 5)
+            self.assertEqual((restarts(signer), len(signer.events("child-killed"))), (ended(signer), 1))
 
     def test_errors(self):
         """Each: which call fails and how, what the daemon hears, whether the child is replaced."""
@@ -115,6 +128,7 @@ class Faults(unittest.TestCase):
                             c.status()
                 self.assertLess(signs_again(signer), 10)
                 self.assertEqual(signer.child_pids() != child, replaced)
+                self.assertEqual((restarts(signer) > 0, restarts(signer)), (replaced, ended(signer)))
 
     def test_doubtful_errors_in_a_row(self):
         """One may be this once; the self-test that follows tells. Without any key that passes it is the token."""
@@ -144,6 +158,8 @@ class Faults(unittest.TestCase):
             self.assertEqual(len(signer.calls("C_Login")), logins)
             signer.rules()
             self.assertLess(signs_again(signer), 10)
+            self.assertGreaterEqual(restarts(signer), 4)
+            self.assertEqual(restarts(signer), ended(signer))
 
     def test_missing_token_at_start(self):
         with new(start=False) as signer:
@@ -294,6 +310,40 @@ class Life(unittest.TestCase):
                     previous = line
             self.assertGreaterEqual(done, sum(counts))
             self.assertLessEqual(done, sum(counts) + 6)
+
+    def test_restarts_are_counted(self):
+        """Every child says the same, also one that never ended; a reload does not count, a start begins anew."""
+        def said():
+            with signer.connect() as a, signer.connect() as b:
+                return a.status().restarts, b.status().restarts
+
+        with new(children=2, shim=False) as signer:
+            signer.wait_log("child-ready", 2)
+            self.assertEqual(said(), (0, 0))
+            for count in (1, 2):
+                os.kill(signer.child_pids()[-1], signal.SIGKILL)
+                signer.wait_log("child-ready", 2 + count)
+                self.assertEqual(said(), (count, count))
+            signer.write_policy({**policy, "version": 2})
+            signer.signal(signal.SIGHUP)
+            signer.wait_log("reloaded")
+            self.assertEqual(len(signer.events("child-ready")), 6)
+            self.assertEqual(said(), (2, 2))
+            self.assertEqual(signer.stop(), 0)
+            signer.start(wait=False)
+            signer.wait_log("child-ready", 8)
+            self.assertEqual(said(), (0, 0))
+
+    def test_a_child_that_must_be_killed_at_a_reload_counts(self):
+        """It ended by a deadline, not because it was asked."""
+        with new(options=("--call-timeout", "700")) as signer, signer.connect() as c:
+            signer.rules("C_Sign hang 60000 all:1")
+            c.send(signer_client.SIGN, signer_client.sign_body(request()))
+            signer.wait(lambda: events(signer) == ["sign-begin"], "begin of the call")
+            signer.write_policy({**policy, "version": 2})
+            signer.signal(signal.SIGHUP)
+            signer.wait_log("reloaded")
+            self.assertEqual((restarts(signer), ended(signer)), (1, 1))
 
     def test_a_stop_finishes_the_exchange(self):
         with new() as signer:

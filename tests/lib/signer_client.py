@@ -10,7 +10,7 @@ OK, REFUSED, NOT_TRIED, FAILED = range(4)
 
 Hello = namedtuple("Hello", "protocol instance token environment serial software_token policy_version policy_digest")
 Result = namedtuple("Result", "index outcome code message raw")
-Health = namedtuple("Health", "ready selftest_time keys failed message")
+Health = namedtuple("Health", "ready selftest_time keys failed restarts message")
 
 
 class Closed(Exception):
@@ -124,4 +124,5 @@ class Connection:
         (kind, body), = self.exchange(STATUS)
         assert kind == HEALTH, kind
         r = Reader(body)
-        return r.end(Health(bool(r.number("B")), r.number(">Q"), r.number(">I"), r.number(">I"), r.text()))
+        return r.end(Health(bool(r.number("B")), r.number(">Q"), r.number(">I"), r.number(">I"), r.number(">Q"),
+                            r.text()))

@@ -69,9 +69,9 @@ static void wait_frame(int fd)
 
 static void answer(int fd, char step)
 {
-	static const struct cs_signer_health health = { .keys = 2,
-							.failed = 1,
-							.message = "a key" };
+	static const struct cs_signer_health health = {
+		.keys = 2, .failed = 1, .restarts = 3, .message = "a key"
+	};
 	struct cs_signer_result result = sample_result(step == '1');
 	struct cs_buf body;
 
@@ -302,6 +302,7 @@ START_TEST(a_connection_serves_many_exchanges)
 	ck_assert_str_eq(hello.serial, sample_hello.serial);
 	ck_assert(!health.ready);
 	ck_assert_str_eq(health.message, "a key");
+	ck_assert_int_eq(health.restarts, 3);
 	ck_assert_int_eq(sign(s, 1, &results, &sent, &e), CS_OK);
 	cs_signer_free(s);
 	stop_server();

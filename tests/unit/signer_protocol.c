@@ -96,6 +96,29 @@ START_TEST(results_are_read_back)
 }
 END_TEST
 
+START_TEST(health_is_read_back)
+{
+	static const struct cs_signer_health sample = {
+		.selftest_time = 1,
+		.keys = 4,
+		.failed = 3,
+		.restarts = INT64_MAX,
+		.message = "key fw-prod is not on the token",
+	};
+	struct cs_signer_health m;
+	struct cs_err e = { 0 };
+
+	cs_signer_health_write(&sample, &body);
+	ck_assert_int_eq(cs_signer_health_parse(cs_buf_bytes(&body), &m, &e), CS_OK);
+	ck_assert(!m.ready);
+	ck_assert_int_eq(m.selftest_time, 1);
+	ck_assert_int_eq(m.keys, 4);
+	ck_assert_int_eq(m.failed, 3);
+	ck_assert_int_eq(m.restarts, INT64_MAX);
+	ck_assert_str_eq(m.message, sample.message);
+}
+END_TEST
+
 /* An error message may be cut inside a character, or quote what a terminal should not see. */
 START_TEST(messages_are_made_clean)
 {
@@ -217,6 +240,7 @@ static const struct bad_byte {
 	{ HEALTH, 1, 0xff, CS_E_INVALID, "selftest_time" },
 	{ HEALTH, 11, 2, CS_E_INVALID, "number of keys" },
 	{ HEALTH, 16, 3, CS_E_INVALID, "number of keys" },
+	{ HEALTH, 17, 0x80, CS_E_INVALID, "restarts" },
 };
 
 START_TEST(a_bad_byte_is_named)
@@ -241,6 +265,7 @@ TCase *tcase_protocol(void)
 	tcase_add_test(t, hello_is_read_back);
 	tcase_add_test(t, sign_is_read_back);
 	tcase_add_test(t, results_are_read_back);
+	tcase_add_test(t, health_is_read_back);
 	tcase_add_test(t, messages_are_made_clean);
 	tcase_add_test(t, signatures_up_to_the_limit);
 	tcase_add_loop_test(t, every_cut_is_refused, HELLO, HEALTH + 1);
