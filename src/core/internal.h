@@ -196,8 +196,10 @@ struct cs_core_check {
 /** What the watcher last learnt of a token's signer. */
 struct cs_signer_seen {
 	bool known, ok;
-	bool away; /* it does not answer, or has another policy: a frame would be in vain */
+	bool answered; /* once since the daemon's start: the numbers are the signer's */
+	bool away;     /* it does not answer, or has another policy: a frame would be in vain */
 	int64_t selftest_time, selftest_failed; /* when the last one was, and keys that failed it */
+	int64_t restarts;                       /* of its children, since its own start */
 	char message[CS_REASON_MAX + 1];
 };
 

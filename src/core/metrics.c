@@ -56,6 +56,10 @@
 	COUNTER(SIGNER_CHANGES, "countersign_signer_changes_total", "token", "to",               \
 		"How often the signer was `lost` and came `back`; the first `back` is its "      \
 		"start.")                                                                        \
+	COUNTER(SIGNER_RESTARTS, "countersign_signer_restarts_total", "token", NULL,             \
+		"Children of the signer that ended by themselves or by a deadline since its "    \
+		"start (a crash, a lost token, a call that hung) and were started anew; those "  \
+		"replaced at a reload do not count.")                                            \
 	GAUGE(SELFTEST, "countersign_selftest_timestamp_seconds", "token", NULL,                 \
 	      "When the signer last tested its keys; 0 = not since the daemon's start.")         \
 	GAUGE(SELFTEST_FAILED, "countersign_selftest_failed_keys", "token", NULL,                \
@@ -257,6 +261,11 @@ static void add_signers(struct cs_core *c, struct cs_metrics_writer *w)
 		cs_metrics_counter(w, c->signer_names[i], "lost", &c->counters.lost[i]);
 		cs_metrics_counter(w, c->signer_names[i], "back", &c->counters.back[i]);
 	}
+	cs_metrics_begin(w, &table[M_SIGNER_RESTARTS]);
+	/* a 0 before its first answer would look as if all its restarts had come since */
+	for (size_t i = 0; i < c->signer_count; i++)
+		if (seen[i].answered)
+			cs_metrics_int(w, c->signer_names[i], NULL, seen[i].restarts);
 	cs_metrics_begin(w, &table[M_SELFTEST]);
 	for (size_t i = 0; i < c->signer_count; i++)
 		cs_metrics_time(w, c->signer_names[i], NULL, seen[i].selftest_time);

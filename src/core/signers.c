@@ -82,6 +82,8 @@ static void look(struct cs_core *c, size_t i)
 	/* each child has a time of its own: only a later one is news */
 	now.selftest_time = c->seen[i].selftest_time;
 	now.selftest_failed = c->seen[i].selftest_failed;
+	now.answered = rc == CS_OK || c->seen[i].answered;
+	now.restarts = rc == CS_OK ? health.restarts : c->seen[i].restarts;
 	if (rc == CS_OK && health.selftest_time > now.selftest_time) {
 		now.selftest_time = health.selftest_time;
 		now.selftest_failed = health.failed;

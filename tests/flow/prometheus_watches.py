@@ -5,6 +5,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -44,6 +45,8 @@ CASES = {
     "CountersignSignerDown": ('countersign_signer_up{token="prod"} 0x80', 'countersign_signer_up{token="prod"} 1x80'),
     "CountersignSignerUnsteady": ('countersign_signer_changes_total{token="prod",to="lost"} 0+1x80',
                                   'countersign_signer_changes_total{token="prod",to="back"} 0+1x80'),
+    "CountersignSignerRestarts": ('countersign_signer_restarts_total{token="prod"} 0x61 1+1x3 4x20',
+                                  'countersign_signer_restarts_total{token="prod"} 0+1x40 40x22 41+1x1 42x20'),
     "CountersignDiskLow": (["countersign_disk_free_bytes 99x80", "countersign_disk_watermark_bytes 100x80"],
                            ["countersign_disk_free_bytes 101x80", "countersign_disk_watermark_bytes 100x80"]),
     "CountersignDiskFills": (["countersign_disk_free_bytes 799x80", "countersign_disk_watermark_bytes 100x80"],
@@ -355,6 +358,59 @@ class Watches(unittest.TestCase):
         prometheus.wait(lambda: all(rule["state"] == "inactive" for rule in rules().values()), "rest of all alerts")
         self.it.signers["prod"].end()
         prometheus.wait(lambda: rules()["CountersignSignerDown"]["state"] == "pending", "pending alert")
+
+
+class Restarts(unittest.TestCase):
+    """Of a signer's children: what ended unasked counts, for as long as the signer lives."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.it = Instance(config={"metrics-listen": "127.0.0.1:0"}, children=2, shim=True,
+                          options=("--call-timeout", "500"))
+        cls.addClassCleanup(cls.it.end)
+        cls.signer = cls.it.signers["dev"]
+
+    def restarts(self):
+        """By token."""
+        status, _, text = fetch(metrics_port(self.it))
+        self.assertEqual(status, 200)
+        return {name.split('"')[1]: value for name, value in samples(text).items()
+                if name.startswith("countersign_signer_restarts_total")}
+
+    def wait_restarts(self, **tokens):
+        self.it.wait(lambda: self.restarts() == tokens, f"restarts {tokens}")
+
+    def children_serve(self, count):
+        self.signer.wait_log("child-ready", count)
+
+    def test_restarts(self):
+        self.children_serve(2)
+        self.wait_restarts(dev=0, prod=0)
+        os.kill(self.signer.child_pids()[0], signal.SIGKILL)
+        self.children_serve(3)
+        self.wait_restarts(dev=1, prod=0)
+        # a call beyond its deadline
+        self.signer.rules("C_Sign hang 60000 all:1")
+        self.it.agent.submit("app-dev", b"hangs")
+        self.children_serve(4)
+        self.signer.rules()
+        self.wait_restarts(dev=2, prod=0)
+        # two children are replaced, by request
+        self.it.policy["version"] += 1
+        self.it.reload()
+        self.signer.wait_log("reloaded")
+        self.it.wait(lambda: self.it.client("operator1").get("/v1/ready").status == 200, "ready again")
+        self.assertEqual(len(self.signer.events("child-ready")), 6)
+        os.kill(self.signer.child_pids()[0], signal.SIGKILL)
+        self.children_serve(7)
+        self.wait_restarts(dev=3, prod=0)
+        # no number is made up for a signer that the daemon has not seen
+        self.it.stop()
+        self.signer.stop()
+        self.it.start(ready=False)
+        self.wait_restarts(prod=0)
+        self.signer.start()
+        self.wait_restarts(dev=0, prod=0)
 
 
 if __name__ == "__main__":

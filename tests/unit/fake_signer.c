@@ -26,7 +26,7 @@ struct fake_signer {
 	pthread_t thread;
 	atomic_bool stop;
 	atomic_int mode, times, count;
-	atomic_llong selftests[2];
+	atomic_llong selftests[2], restarts;
 	unsigned asked; /* STATUS frames so far */
 };
 
@@ -149,6 +149,7 @@ static bool answer_status(struct fake_signer *f, int fd)
 		.ready = true,
 		.selftest_time = atomic_load(&f->selftests[f->asked++ % 2]),
 		.keys = 2,
+		.restarts = atomic_load(&f->restarts),
 	};
 	struct cs_buf body;
 	bool ok;
@@ -221,6 +222,11 @@ void fake_signer_selftests(struct fake_signer *f, int64_t one, int64_t other)
 {
 	atomic_store(&f->selftests[0], one);
 	atomic_store(&f->selftests[1], other);
+}
+
+void fake_signer_restarts(struct fake_signer *f, int64_t count)
+{
+	atomic_store(&f->restarts, count);
 }
 
 int fake_signer_count(struct fake_signer *f)

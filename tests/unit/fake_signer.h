@@ -28,6 +28,8 @@ void fake_signer_set(struct fake_signer *f, enum fake_mode mode, int times);
 void fake_signer_policy(struct fake_signer *f, const struct cs_policy *policy);
 /** Give these times of the last self-test in turn, as two children would. */
 void fake_signer_selftests(struct fake_signer *f, int64_t one, int64_t other);
+/** Say that so many children were started anew. */
+void fake_signer_restarts(struct fake_signer *f, int64_t count);
 /** Signatures made. */
 int fake_signer_count(struct fake_signer *f);
 void fake_signer_stop(struct fake_signer *f);
