@@ -34,6 +34,8 @@ int count_events(const char *kind);
 
 /** Of core_logcheck.c. */
 void add_logcheck_tests(TCase *t);
+/** Of core_metrics.c. */
+void add_metrics_tests(TCase *t);
 /** Of core_repair.c. */
 void add_repair_tests(TCase *t);
 /** Of core_writer.c. */

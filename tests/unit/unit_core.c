@@ -848,6 +848,7 @@ static void add_tests(TCase *t)
 	tcase_add_test(t, a_list_holds_what_its_revision_says);
 	tcase_add_test(t, exports_are_limited);
 	add_logcheck_tests(t);
+	add_metrics_tests(t);
 	add_repair_tests(t);
 	add_writer_tests(t);
 	tcase_add_test(t, refusals_are_counted_once_a_minute);
