@@ -75,7 +75,8 @@ class Agents:
 
     @property
     def received(self):
-        return {key: value for agent in self.all for key, value in agent.received.items()}
+        # a copy is made at once, where a walk would meet what an agent receives meanwhile
+        return {key: value for agent in self.all for key, value in agent.received.copy().items()}
 
     @property
     def slowest(self):
