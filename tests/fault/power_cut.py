@@ -127,15 +127,16 @@ def check(it, files, told, moment, with_programs):
     with tempfile.TemporaryDirectory(prefix="csp", dir="/tmp") as directory:
         path = Path(directory) / "cut" / it.database.name
         power.write(files, path.parent)
+        of_nothing = told.complaints(evidence.Log([]), moment)
         if it.database.name not in files:  # before there was one
-            return told.complaints(evidence.Log([]), moment)
+            return of_nothing
         complaints = []
-        if with_programs and files[it.database.name]:
+        if with_programs and of_nothing:  # before anybody was told anything it may be an empty one, which is not exported
             complaints += check_with_programs(it, path)
         try:
             complaints += told.complaints(evidence.from_database(path), moment)
         except evidence.sqlite3.Error as e:
-            if told.complaints(evidence.Log([]), moment):
+            if of_nothing:
                 complaints.append(f"the database cannot be read: {e}")
         return complaints
 
