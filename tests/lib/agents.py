@@ -2,12 +2,14 @@
 """Build agents that submit as fast as they can, whatever happens to the server meanwhile."""
 
 import http.client
+import itertools
 import threading
 import time
 from collections import namedtuple
 
 Answer = namedtuple("Answer", "begin end status")
 NONE = 0  # the status of an answer that did not come
+IMAGES = itertools.count()  # one image twice would be a replay, also when another agent had it
 
 
 class Agent(threading.Thread):
@@ -18,21 +20,21 @@ class Agent(threading.Thread):
     did not), `slowest` the longest wait.
     """
 
-    def __init__(self, it, number, key="app-dev", pause=0):
+    def __init__(self, it, key="app-dev", pause=0):
         super().__init__()
-        self.it, self.number, self.key, self.pause = it, number, key, pause
+        self.it, self.key, self.pause = it, key, pause
         self.received, self.waiting, self.refused, self.answers = {}, [], [], []
         self.slowest = 0
         self.stopping = False
 
     def run(self):
-        client, count = None, 0
+        client, image = None, next(IMAGES)
         while not self.stopping:
             begin = time.monotonic()
             try:
                 client = client or self.it.agent
-                reply = client.submit(self.key, b"image %d %d" % (self.number, count))
-                count += 1
+                reply = client.submit(self.key, b"image %d" % image)
+                image = next(IMAGES)
                 self.note(time.monotonic() - reply.elapsed, reply.status)
                 self.take(reply)
             except (OSError, http.client.HTTPException):
@@ -58,7 +60,7 @@ class Agents:
     """Several agents for as long as a `with` block lasts."""
 
     def __init__(self, it, *keys, pause=0):
-        self.all = [Agent(it, number, key, pause) for number, key in enumerate(keys)]
+        self.all = [Agent(it, key, pause) for key in keys]
 
     def __enter__(self):
         for agent in self.all:
