@@ -121,7 +121,7 @@ static enum cs_rc not_as_shown(struct cs_bytes where, struct cs_err *e)
  * CRLF", then "Name: value CRLF" for each header, then CRLF. The sum alone would not do, a bare LF
  * makes up for a second space. What stays invisible, because libmicrohttpd overwrites it: NUL LF
  * for CR LF, a colon with LF for the empty line, and a bare LF or CR before an empty line that
- * begins with NUL.
+ * begins with NUL. A tab in place of the one space is invisible, too, and means the same.
  */
 static enum cs_rc check_places(const struct cs_guard_head *head, struct cs_err *e)
 {
