@@ -120,8 +120,9 @@ static enum cs_rc not_as_shown(struct cs_bytes where, struct cs_err *e)
  * invisible in the callbacks, but not in their places: a request is "METHOD SP TARGET SP VERSION
  * CRLF", then "Name: value CRLF" for each header, then CRLF. The sum alone would not do, a bare LF
  * makes up for a second space. What stays invisible, because libmicrohttpd overwrites it: NUL LF
- * for CR LF, a colon with LF for the empty line, and a bare LF or CR before an empty line that
- * begins with NUL. A tab in place of the one space is invisible, too, and means the same.
+ * for CR LF, a colon with LF for the empty line, and at the end of the head a NUL together with
+ * bare LF or CR, when they are four bytes as CR LF CR LF are. A tab in place of the one space is
+ * invisible, too, and means the same.
  */
 static enum cs_rc check_places(const struct cs_guard_head *head, struct cs_err *e)
 {

@@ -74,10 +74,10 @@ def head_at(stream, pos):
 
 def requests(stream):
     """Targets of the requests, in order, as far as they are strictly written and whole and go on."""
-    # what libmicrohttpd hides (see guard.c): NUL LF for CR LF, a colon with LF for the empty line, and a bare
-    # LF or CR before an empty line that begins with NUL
+    # what libmicrohttpd hides (see guard.c): NUL LF for CR LF, a colon with LF for the empty line, and at the end
+    # of a head four bytes of which one is NUL
     stream = stream.replace(b"\0\n", b"\r\n").replace(b"\n:\n", b"\n\r\n")
-    stream = re.sub(rb"(?:(?<!\r)\n|\r)\0\r\n", b"\r\n\r\n", stream)
+    stream = re.sub(rb"(?:(?<!\r)\n|\r)\0\r\n|\0(?:[^\r\n][\r\n]{2}|\r\n[\r\n]|[\r\n]\r\n)", b"\r\n\r\n", stream)
     pos, targets = 0, []
     while True:
         # empty lines between requests are skipped, also those of a lone LF (RFC 9112 2.2)
