@@ -80,7 +80,7 @@ class Malformed(unittest.TestCase):
         with edge.Edge() as daemon:
             for name, request in CASES.items():
                 with self.subTest(name), daemon.client() as client:
-                    client.send(request + NEXT)
+                    client.offer(request + NEXT)
                     first = client.read()
                     # without a complete request line there is nobody to answer
                     if first is not None:

@@ -4,6 +4,7 @@
 Nothing here is an HTTP library: tests must be able to say every wrong byte.
 """
 
+import contextlib
 import json
 import os
 import shutil
@@ -83,6 +84,11 @@ class Client:
 
     def send(self, data):
         self.socket.sendall(data)
+
+    def offer(self, data):
+        """Send what the server may refuse, and close on, before it has read all of it."""
+        with contextlib.suppress(ConnectionError, ssl.SSLError):
+            self.send(data)
 
     def _more(self):
         data = self.socket.recv(65536)
