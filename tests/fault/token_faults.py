@@ -119,10 +119,10 @@ class Bench:
         if not cell.when:
             self.rules()
 
-    def steady(self, agents):
-        """Has every agent had enough signatures in a row?"""
-        return all(len(a.answers) >= STEADY and all(answer.status == 201 for answer in a.answers[-STEADY:])
-                   for a in agents.all)
+    def steady(self, agents, since=0):
+        """Has every agent had enough signatures in a row, asked for since then?"""
+        last = [[answer for answer in agent.answers.copy() if answer.begin > since][-STEADY:] for agent in agents.all]
+        return all(len(answers) == STEADY and all(answer.status == 201 for answer in answers) for answers in last)
 
     def run(self, cell):
         """What it took: (slowest answer, recovery, how many answers had no signature)."""
@@ -135,7 +135,7 @@ class Bench:
             back = time.monotonic()
             for agent in agents.all:
                 agent.answers = [a for a in agent.answers if a.begin >= begun]
-            self.it.wait(lambda: self.steady(agents), f"recovery from {cell.name}", 90)
+            self.it.wait(lambda: self.steady(agents, back), f"recovery from {cell.name}", 90)
         self.rules()
         self.dev.wait(lambda: len(self.dev.child_pids()) == cell.children, "all children", 30)
         answers = [answer for agent in agents.all for answer in agent.answers]
