@@ -10,11 +10,6 @@
 #include "cli/register.h"
 #include "cli/term.h"
 
-static enum cs_rc give(void *arg, struct cs_bytes line, struct cs_err *e)
-{
-	return cs_register_line(arg, line, e);
-}
-
 /** The whole log, page by page. */
 static enum cs_rc from_server(struct cs_cli *cli, struct cs_register *r, struct cs_err *e)
 {
@@ -23,7 +18,7 @@ static enum cs_rc from_server(struct cs_cli *cli, struct cs_register *r, struct 
 	enum cs_rc rc;
 
 	do {
-		rc = cs_events_page(cli, end.next, first, give, r, &end, e);
+		rc = cs_events_page(cli, end.next, first, cs_register_take, r, &end, e);
 		if (rc)
 			return rc;
 		first = false;
@@ -59,7 +54,7 @@ enum cs_rc cs_cmd_audit_register(struct cs_cli *cli, struct cs_err *e)
 	}
 	rc = cs_register_new(&q, cs_register_print, &out, &r, e);
 	if (!rc)
-		rc = cli->operand_count > 0 ? cs_lines_of(cli->operands[0], give, r, e)
+		rc = cli->operand_count > 0 ? cs_lines_of(cli->operands[0], cs_register_take, r, e)
 					    : from_server(cli, r, e);
 	rc = rc ? rc : cs_register_finish(r, e);
 	if (!rc && !cs_register_so_far(r)->known)

@@ -39,16 +39,41 @@ struct disable {
 	struct cs_register *uses;
 };
 
+/* --- what the daemon's program prints --- */
+
+typedef enum cs_rc read_fn(FILE *in, void *arg, struct cs_err *e);
+
+/** Run it and read it. *statusp is cs_child_end's; what it means is the caller's to say. */
+static enum cs_rc read_printed(const char *const *argv, read_fn *fn, void *arg, const char *what,
+			       int *statusp, struct cs_err *e)
+{
+	struct cs_child child;
+	FILE *in;
+	enum cs_rc rc = cs_child_start(argv, CS_CHILD_OUT_STDOUT, &child, e);
+
+	if (rc)
+		return rc;
+	in = fdopen(child.out, "r");
+	rc = in ? fn(in, arg, e) : CS_FAIL(e, CS_E_NOMEM, "%s", what);
+	if (in) {
+		fclose(in);
+		child.out = -1;
+	}
+	*statusp = cs_child_end(&child);
+	return rc;
+}
+
 /* --- the configuration, by the daemon's own word --- */
 
-static enum cs_rc read_all(FILE *in, struct cs_buf *out, const char *what, struct cs_err *e)
+static enum cs_rc read_all(FILE *in, void *arg, struct cs_err *e)
 {
+	struct cs_buf *out = arg;
 	char piece[4096];
 	size_t n;
 
 	while ((n = fread(piece, 1, sizeof(piece), in)) > 0)
 		cs_buf_add(out, piece, n);
-	return cs_buf_ok(out, what, e);
+	return cs_buf_ok(out, "configuration", e);
 }
 
 /** signing-policy of what --print-config says. */
@@ -75,21 +100,13 @@ static enum cs_rc take_policy_path(struct disable *d, struct cs_bytes printed, s
 static enum cs_rc find_policy(struct disable *d, struct cs_err *e)
 {
 	const char *const argv[] = { d->daemon, "--config", d->config, "--print-config", NULL };
-	struct cs_child child;
 	struct cs_buf out;
-	FILE *in;
-	enum cs_rc rc = cs_child_start(argv, CS_CHILD_OUT_STDOUT, &child, e);
+	int status = 0;
+	enum cs_rc rc;
 
-	if (rc)
-		return rc;
 	cs_buf_init(&out, OUTPUT_MAX);
-	in = fdopen(child.out, "r");
-	rc = in ? read_all(in, &out, "configuration", e) : CS_FAIL(e, CS_E_NOMEM, "configuration");
-	if (in) {
-		fclose(in);
-		child.out = -1;
-	}
-	if (cs_child_end(&child) != 0 && !rc)
+	rc = read_printed(argv, read_all, &out, "configuration", &status, e);
+	if (!rc && status != 0)
 		rc = CS_FAIL(e, CS_E_CONFIG, "%s: cannot be read; see above", d->config);
 	rc = rc ? rc : take_policy_path(d, cs_buf_bytes(&out), e);
 	cs_buf_done(&out);
@@ -180,9 +197,9 @@ static enum cs_rc reload(struct disable *d, struct cs_err *e)
 
 /* --- uses --- */
 
-static enum cs_rc give(void *arg, struct cs_bytes line, struct cs_err *e)
+static enum cs_rc read_lines(FILE *in, void *arg, struct cs_err *e)
 {
-	return cs_register_line(arg, line, e);
+	return cs_lines_each(in, "log", cs_register_take, arg, e);
 }
 
 /** Read on in the log, from where the register is. */
@@ -191,21 +208,12 @@ static enum cs_rc read_log(struct disable *d, struct cs_err *e)
 	char from[24];
 	const char *const argv[] = { d->daemon, "--config", d->config, "--from",
 				     from,      "--export", "-",       NULL };
-	struct cs_child child;
-	FILE *in;
+	int status = 0;
 	enum cs_rc rc;
 
 	snprintf(from, sizeof(from), "%lld", (long long)cs_register_so_far(d->uses)->log.size + 1);
-	rc = cs_child_start(argv, CS_CHILD_OUT_STDOUT, &child, e);
-	if (rc)
-		return rc;
-	in = fdopen(child.out, "r");
-	rc = in ? cs_lines_each(in, "log", give, d->uses, e) : CS_FAIL(e, CS_E_NOMEM, "the log");
-	if (in) {
-		fclose(in);
-		child.out = -1;
-	}
-	if (cs_child_end(&child) != 0 && !rc)
+	rc = read_printed(argv, read_lines, d->uses, "the log", &status, e);
+	if (!rc && status != 0)
 		rc = CS_FAIL(e, CS_E_IO, "the log cannot be read; see above");
 	return rc;
 }

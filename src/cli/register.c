@@ -193,6 +193,11 @@ static void print_table(struct cs_register_out *out, struct cs_buf cells[static 
 		       i + 1 < count ? "  " : "\n");
 }
 
+enum cs_rc cs_register_take(void *arg, struct cs_bytes line, struct cs_err *e)
+{
+	return cs_register_line(arg, line, e);
+}
+
 enum cs_rc cs_register_print(void *arg, const struct cs_register_row *row, struct cs_err *e)
 {
 	struct cs_register_out *out = arg;

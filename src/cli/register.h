@@ -6,6 +6,7 @@
 #define CS_CLI_REGISTER_H
 
 #include "cli/cli.h"
+#include "cli/lines.h"
 #include "verify/register.h"
 
 /** Rows go to standard output, as --encoding says. */
@@ -16,6 +17,8 @@ struct cs_register_out {
 
 /** By --encoding, or --json. */
 struct cs_register_out cs_register_out(const struct cs_cli *cli);
+/** An event's line; arg is a struct cs_register. */
+cs_line_fn cs_register_take;
 /** A row; arg is a struct cs_register_out. */
 cs_register_fn cs_register_print;
 /** What was looked through and found; to standard error beside ndjson and csv. */
