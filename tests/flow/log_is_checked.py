@@ -76,8 +76,8 @@ class Log(unittest.TestCase):
                 return event["seq"], text
         raise AssertionError("no event stands in one piece")
 
-    def rate(self):
-        """Signatures a second under load."""
+    def sign_many(self):
+        """Some seconds of load, of which every request must be signed; how many were. How fast, `make bench` says."""
         end, done = time.monotonic() + LOAD, []
 
         def work(number):
@@ -94,7 +94,7 @@ class Log(unittest.TestCase):
         for thread in threads:
             thread.join()
         self.assertEqual(len(done), CLIENTS, "a client failed")
-        return sum(done) / LOAD
+        return sum(done)
 
     def wait_alarm(self, count):
         start = time.monotonic()
@@ -113,7 +113,7 @@ class Log(unittest.TestCase):
     def test_one_flipped_byte(self):
         self.wait_passes(2)
         self.assertEqual(self.alarms(), ([], [], 0, 0), "an alarm over an honest log")
-        before = self.rate()
+        before = self.sign_many()
         self.wait_passes(2)
         self.assertEqual(self.alarms(), ([], [], 0, 0), "an alarm over an honest log")
 
@@ -129,10 +129,9 @@ class Log(unittest.TestCase):
         self.assertIn(f"event {seq} ", told[0]["message"])
 
         started, cpu = time.monotonic(), self.metrics()["countersign_log_check_cpu_seconds_total"]
-        after = self.rate()
+        after = self.sign_many()
         share = (self.metrics()["countersign_log_check_cpu_seconds_total"] - cpu) / (time.monotonic() - started)
         self.assertLess(share, SHARE / 100 + 0.02, "it takes more than its share of a processor")
-        self.assertGreater(after, 0.7 * before, f"{after:.0f} signatures/s, before {before:.0f}")
         self.wait_passes(2)
         self.assertEqual(len(self.alarms()[0]), 1, "one place is one alarm")
         lines, _ = self.it.export()
@@ -150,7 +149,8 @@ class Log(unittest.TestCase):
         self.assertEqual(self.it.verify(lines, head)[0], 0, "with the byte as it was the log is good")
         self.assertEqual(len([line for line in lines if b'"kind":"log.damaged"' in line]), 2)
         print(f"control C15: a flipped byte was found in {took:.1f} s, after a restart in {again:.1f} s; "
-              f"{before:.0f} signatures/s before, {after:.0f} with the alarm, {100 * share:.1f} % of a processor")
+              f"all of {before} requests were signed before and of {after} with the alarm; it took {100 * share:.1f} % of a "
+              "processor")
 
     def wait_alarm_of_start(self):
         start = time.monotonic()

@@ -64,10 +64,19 @@ def processes(it):
             yield f"child of signer {name}", child
 
 
+def shown(pid, file):
+    """What a process shows of itself in /proc, to this user: of a signer, which nobody may trace, only root sees all."""
+    try:
+        return Path(f"/proc/{pid}/{file}").read_bytes()
+    except PermissionError:
+        assert os.geteuid() != 0
+        return b""
+
+
 def check_environments(it):
     for name, pid in processes(it):
         for file in ("environ", "cmdline"):
-            assert not holds_canary(Path(f"/proc/{pid}/{file}").read_bytes()), f"{file} of the {name}"
+            assert not holds_canary(shown(pid, file)), f"{file} of the {name}"
 
 
 def cores(directory):
