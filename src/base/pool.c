@@ -10,7 +10,8 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
-#include <string.h>
+
+#include "base/thread.h"
 
 struct cs_pool {
 	pthread_mutex_t lock;
@@ -57,7 +58,7 @@ static void *pool_main(void *arg)
 enum cs_rc cs_pool_new(size_t threads, struct cs_pool **pp, struct cs_err *e)
 {
 	struct cs_pool *p = calloc(1, sizeof(*p) + threads * sizeof(p->threads[0]));
-	int err = 0;
+	enum cs_rc rc = CS_OK;
 
 	assert(threads > 0);
 	if (!p)
@@ -65,13 +66,13 @@ enum cs_rc cs_pool_new(size_t threads, struct cs_pool **pp, struct cs_err *e)
 	pthread_mutex_init(&p->lock, NULL);
 	pthread_cond_init(&p->something, NULL);
 	p->end = &p->first;
-	while (err == 0 && p->count < threads) {
-		err = pthread_create(&p->threads[p->count], NULL, pool_main, p);
-		p->count += err == 0;
+	while (rc == CS_OK && p->count < threads) {
+		rc = cs_thread_start(&p->threads[p->count], "pool", pool_main, p, e);
+		p->count += rc == CS_OK;
 	}
-	if (err != 0) {
+	if (rc != CS_OK) {
 		cs_pool_free(p);
-		return CS_FAIL(e, CS_E_NOMEM, "a pool's thread: %s", strerror(err));
+		return rc;
 	}
 	*pp = p;
 	return CS_OK;

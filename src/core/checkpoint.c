@@ -8,9 +8,9 @@
 #include <errno.h>
 #include <semaphore.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/log.h"
+#include "base/thread.h"
 #include "core/internal.h"
 
 enum turn {
@@ -81,7 +81,6 @@ enum cs_rc cs_checkpoint_start(const char *database, int64_t pages, struct cs_ch
 {
 	struct cs_checkpointer *k = calloc(1, sizeof(*k));
 	enum cs_rc rc;
-	int err;
 
 	if (!k)
 		return CS_FAIL(e, CS_E_NOMEM, "the checkpoints");
@@ -90,11 +89,9 @@ enum cs_rc cs_checkpoint_start(const char *database, int64_t pages, struct cs_ch
 	if (rc != CS_OK)
 		goto out;
 	sem_init(&k->wake, 0, 0);
-	err = pthread_create(&k->thread, NULL, checkpoint_main, k);
-	if (err) {
-		rc = CS_FAIL(e, CS_E_NOMEM, "the checkpoints' thread: %s", strerror(err));
+	rc = cs_thread_start(&k->thread, "checkpoint", checkpoint_main, k, e);
+	if (rc != CS_OK)
 		goto out;
-	}
 	*kp = k;
 	k = NULL; /* transferred */
 out:

@@ -6,10 +6,10 @@
  */
 #include "core/logcheck.h"
 
-#include <string.h>
 #include <time.h>
 
 #include "base/log.h"
+#include "base/thread.h"
 #include "core/internal.h"
 
 #define PAGE_BYTES 65536              /* of events; about half a millisecond of work */
@@ -223,7 +223,6 @@ enum cs_rc cs_logcheck_start(struct cs_core *c, const struct cs_logcheck_config 
 {
 	struct cs_logcheck *k = &c->logcheck;
 	enum cs_rc rc;
-	int err;
 
 	if (config->period_us == 0)
 		return CS_OK;
@@ -231,11 +230,9 @@ enum cs_rc cs_logcheck_start(struct cs_core *c, const struct cs_logcheck_config 
 	rc = cs_store_open(c->database, CS_STORE_READ, &k->store, e);
 	if (rc != CS_OK)
 		return rc;
-	err = pthread_create(&k->thread, NULL, logcheck_main, c);
-	if (err)
-		return CS_FAIL(e, CS_E_NOMEM, "the log check's thread: %s", strerror(err));
-	k->runs = true;
-	return CS_OK;
+	rc = cs_thread_start(&k->thread, "log-check", logcheck_main, c, e);
+	k->runs = rc == CS_OK;
+	return rc;
 }
 
 void cs_logcheck_stop(struct cs_core *c)

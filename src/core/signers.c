@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "base/log.h"
+#include "base/thread.h"
 #include "core/internal.h"
 
 #define PERIOD (2 * CS_SECOND)
@@ -119,12 +120,10 @@ static void *watcher_main(void *arg)
 
 enum cs_rc cs_watcher_start(struct cs_core *c, struct cs_err *e)
 {
-	const int err = pthread_create(&c->watcher, NULL, watcher_main, c);
+	const enum cs_rc rc = cs_thread_start(&c->watcher, "signer-watch", watcher_main, c, e);
 
-	if (err)
-		return CS_FAIL(e, CS_E_NOMEM, "the watcher's thread: %s", strerror(err));
-	c->watcher_runs = true;
-	return CS_OK;
+	c->watcher_runs = rc == CS_OK;
+	return rc;
 }
 
 void cs_watcher_stop(struct cs_core *c)

@@ -5,11 +5,11 @@
  */
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/statvfs.h>
 #include <time.h>
 
 #include "base/log.h"
+#include "base/thread.h"
 #include "core/internal.h"
 
 #define TICK_NS (100 * 1000000L)
@@ -174,15 +174,13 @@ static void *timer_main(void *arg)
 
 enum cs_rc cs_timer_start(struct cs_core *c, struct cs_err *e)
 {
-	int err;
+	enum cs_rc rc;
 
 	/* here: a step of the clock while the thread starts is one that it sees */
 	c->timer_offset = cs_clock_now() - cs_clock_mono();
-	err = pthread_create(&c->timer, NULL, timer_main, c);
-	if (err)
-		return CS_FAIL(e, CS_E_NOMEM, "the timer's thread: %s", strerror(err));
-	c->timer_runs = true;
-	return CS_OK;
+	rc = cs_thread_start(&c->timer, "timer", timer_main, c, e);
+	c->timer_runs = rc == CS_OK;
+	return rc;
 }
 
 void cs_timer_stop(struct cs_core *c)

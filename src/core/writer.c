@@ -8,11 +8,11 @@
 #include <errno.h>
 #include <semaphore.h>
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/thread.h"
 #include "core/internal.h"
 
 #define BATCH_MAX 64
@@ -218,7 +218,6 @@ enum cs_rc cs_writer_new(struct cs_core *c, struct cs_store *s, struct cs_writer
 {
 	struct cs_writer *w = calloc(1, sizeof(*w));
 	enum cs_rc rc;
-	int err;
 
 	if (!w)
 		return CS_FAIL(e, CS_E_NOMEM, "the writer");
@@ -227,11 +226,9 @@ enum cs_rc cs_writer_new(struct cs_core *c, struct cs_store *s, struct cs_writer
 	rc = cs_queue_new(QUEUE_MAX, &w->queue, e);
 	if (rc != CS_OK)
 		goto out;
-	err = pthread_create(&w->thread, NULL, writer_main, w);
-	if (err) {
-		rc = CS_FAIL(e, CS_E_NOMEM, "the writer's thread: %s", strerror(err));
+	rc = cs_thread_start(&w->thread, "writer", writer_main, w, e);
+	if (rc != CS_OK)
 		goto out;
-	}
 	*wp = w;
 	w = NULL; /* transferred */
 out:

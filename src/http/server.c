@@ -15,6 +15,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/thread.h"
 #include "http/conn.h"
 
 #define CONNECTION_MEMORY (16 * 1024) /* headers in, headers out */
@@ -460,23 +461,21 @@ static enum cs_rc start_mhd(struct cs_http *h, struct cs_err *e)
 
 static enum cs_rc start_threads(struct cs_http *h, struct cs_err *e)
 {
-	int error = 0;
+	enum cs_rc rc = CS_OK;
 
-	while (error == 0 && h->worker_count < all_workers(&h->config)) {
+	while (rc == CS_OK && h->worker_count < all_workers(&h->config)) {
 		struct cs_worker *w = &h->workers[h->worker_count];
 
 		w->http = h;
 		w->queue = h->worker_count < (size_t)h->config.workers ? h->writes : h->reads;
-		error = pthread_create(&w->thread, NULL, cs_http_work, w);
-		if (error == 0)
+		rc = cs_thread_start(&w->thread, "http-worker", cs_http_work, w, e);
+		if (rc == CS_OK)
 			h->worker_count++;
 	}
-	if (error == 0)
-		error = pthread_create(&h->reaper, NULL, cs_http_reap, h);
-	h->has_reaper = error == 0;
-	if (error != 0)
-		return CS_FAIL(e, CS_E_NOMEM, "threads: %s", strerror(error));
-	return CS_OK;
+	if (rc == CS_OK)
+		rc = cs_thread_start(&h->reaper, "http-reaper", cs_http_reap, h, e);
+	h->has_reaper = rc == CS_OK;
+	return rc;
 }
 
 static void end_threads(struct cs_http *h)

@@ -12,12 +12,14 @@
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/thread.h"
 #include "signer/conn.h"
 
 #define CONNECTIONS_MAX 64
@@ -370,8 +372,9 @@ size_t cs_signer_load(struct cs_signer *s)
 enum cs_rc cs_signer_new(const struct cs_signer_config *config, struct cs_signer **sp,
 			 struct cs_err *e)
 {
+	char name[CS_THREAD_NAME_MAX + 1];
 	struct cs_signer *s;
-	int err;
+	enum cs_rc rc;
 
 	assert(config->token && config->socket && config->timeout_us > 0);
 	if (config->connections < 1 || config->connections > CONNECTIONS_MAX)
@@ -390,13 +393,14 @@ enum cs_rc cs_signer_new(const struct cs_signer_config *config, struct cs_signer
 	s->token = strdup(config->token);
 	s->socket = strdup(config->socket);
 	s->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	err = s->token && s->socket && s->wake_fd >= 0
-		      ? pthread_create(&s->thread, NULL, signer_main, s)
-		      : errno;
-	s->has_thread = err == 0;
-	if (err != 0) {
+	snprintf(name, sizeof(name), "signer-%s", config->token);
+	rc = s->token && s->socket && s->wake_fd >= 0
+		     ? cs_thread_start(&s->thread, name, signer_main, s, e)
+		     : CS_FAIL(e, CS_E_NOMEM, "signer %s: %s", config->token, strerror(errno));
+	s->has_thread = rc == CS_OK;
+	if (rc != CS_OK) {
 		cs_signer_free(s);
-		return CS_FAIL(e, CS_E_NOMEM, "signer %s: %s", config->token, strerror(err));
+		return rc;
 	}
 	*sp = s;
 	return CS_OK;

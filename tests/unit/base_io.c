@@ -9,6 +9,7 @@
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -23,6 +24,7 @@
 #include "base/pool.h"
 #include "base/queue.h"
 #include "base/secret.h"
+#include "base/thread.h"
 #include "unit/base_unit.h"
 
 /* --- a directory for each test that needs one */
@@ -249,9 +251,50 @@ START_TEST(a_pool_runs_every_job_before_it_ends)
 }
 END_TEST
 
+/** Until the name is there, which the thread that starts another one gives. */
+static void *wait_for_name(void *arg)
+{
+	char name[CS_THREAD_NAME_MAX + 1] = "";
+
+	while (strcmp(name, arg) != 0) {
+		ck_assert_int_eq(pthread_getname_np(pthread_self(), name, sizeof(name)), 0);
+		sched_yield();
+	}
+	return arg;
+}
+
+START_TEST(a_thread_has_its_name)
+{
+	static char longest[] = "fifteen letters";
+	struct cs_err e = { 0 };
+	void *result = NULL;
+	pthread_t thread;
+
+	ck_assert_uint_eq(strlen(longest), CS_THREAD_NAME_MAX);
+	CHECK_OK(cs_thread_start(&thread, longest, wait_for_name, longest, &e));
+	ck_assert_int_eq(pthread_join(thread, &result), 0);
+	ck_assert_ptr_eq(result, longest);
+}
+END_TEST
+
+/* No address space for another stack: the thread is named, and nothing of it is left. */
+START_TEST(a_thread_that_does_not_start_is_an_error)
+{
+	const struct rlimit none = { 0 };
+	struct cs_err e = { 0 };
+	pthread_t thread;
+
+	ck_assert_int_eq(setrlimit(RLIMIT_AS, &none), 0);
+	CHECK_FAILS(cs_thread_start(&thread, "never", wait_for_name, NULL, &e), CS_E_NOMEM,
+		    "thread \"never\"");
+}
+END_TEST
+
 void add_queue_tests(TCase *tc)
 {
 	tcase_set_timeout(tc, 60);
+	tcase_add_test(tc, a_thread_has_its_name);
+	tcase_add_test(tc, a_thread_that_does_not_start_is_an_error);
 	tcase_add_test(tc, a_queue_is_bounded_and_in_order);
 	tcase_add_test(tc, threads_lose_and_double_nothing);
 	tcase_add_loop_test(tc, a_pool_runs_every_job_before_it_ends, 1, 4);

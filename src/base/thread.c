@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/thread.h"
+
+#include <assert.h>
+#include <string.h>
+
+enum cs_rc cs_thread_start(pthread_t *threadp, const char *name, void *(*run)(void *), void *arg,
+			   struct cs_err *e)
+{
+	const int err = pthread_create(threadp, NULL, run, arg);
+
+	assert(strlen(name) <= CS_THREAD_NAME_MAX);
+	if (err)
+		return CS_FAIL(e, CS_E_NOMEM, "the thread \"%s\": %s", name, strerror(err));
+	(void)pthread_setname_np(*threadp, name); /* for people only */
+	return CS_OK;
+}

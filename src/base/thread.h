@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Threads that have names, which ps, top, perf and debuggers show: PR_SET_NAME of prctl(2).
+ */
+#ifndef CS_BASE_THREAD_H
+#define CS_BASE_THREAD_H
+
+#include <pthread.h>
+
+#include "base/err.h"
+
+#define CS_THREAD_NAME_MAX 15
+
+/**
+ * Start a thread, which is the caller's to join.
+ *
+ * @param name  CS_THREAD_NAME_MAX characters at most
+ * @return CS_E_NOMEM when the system has no more threads to give; *threadp is not set then
+ */
+enum cs_rc cs_thread_start(pthread_t *threadp, const char *name, void *(*run)(void *), void *arg,
+			   struct cs_err *e) CS_MUST_CHECK;
+
+#endif
