@@ -3,6 +3,10 @@
 
 #include <assert.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#define LOWEST 19 /* of nice values */
 
 enum cs_rc cs_thread_start(pthread_t *threadp, const char *name, void *(*run)(void *), void *arg,
 			   struct cs_err *e)
@@ -14,4 +18,9 @@ enum cs_rc cs_thread_start(pthread_t *threadp, const char *name, void *(*run)(vo
 		return CS_FAIL(e, CS_E_NOMEM, "the thread \"%s\": %s", name, strerror(err));
 	(void)pthread_setname_np(*threadp, name); /* for people only */
 	return CS_OK;
+}
+
+void cs_thread_give_way(void)
+{
+	(void)setpriority(PRIO_PROCESS, (id_t)gettid(), LOWEST);
 }

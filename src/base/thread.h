@@ -20,4 +20,9 @@
 enum cs_rc cs_thread_start(pthread_t *threadp, const char *name, void *(*run)(void *), void *arg,
 			   struct cs_err *e) CS_MUST_CHECK;
 
+/** The calling thread gets what the others leave of the processors, and a little when they leave
+ * nothing: nice 19, which on Linux is a thread's own (setpriority(2)). Where that is not allowed
+ * nothing changes. */
+void cs_thread_give_way(void);
+
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The continuous check of the log. Reads in small pages on a connection of its own and sleeps
- * between them, so that it never takes more than its share of a processor; tells what it finds, and
- * must change nothing. See logcheck.h.
+ * between them, so that it never takes more than its share of a processor, and less when all are
+ * busy; tells what it finds, and must change nothing. See logcheck.h.
  */
 #include "core/logcheck.h"
 
@@ -204,6 +204,7 @@ static void *logcheck_main(void *arg)
 	struct cs_core *c = arg;
 	struct cs_logcheck *k = &c->logcheck;
 
+	cs_thread_give_way(); /* signing comes first; last_pass tells when too little is left */
 	while (!atomic_load(&c->stopping)) {
 		const bool first = cs_counter_get(&k->passes) == 0;
 

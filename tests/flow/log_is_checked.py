@@ -11,6 +11,7 @@ import threading
 import time
 import unittest
 import urllib.request
+from pathlib import Path
 
 from instance import Instance
 
@@ -95,6 +96,18 @@ class Log(unittest.TestCase):
             thread.join()
         self.assertEqual(len(done), CLIENTS, "a client failed")
         return sum(done)
+
+    def nice_values(self):
+        """Of each thread of the daemon, by its name."""
+        tasks = Path(f"/proc/{self.it.process.pid}/task").iterdir()
+        stats = [re.fullmatch(r"\d+ \((.*)\) (.*)", (task / "stat").read_text().strip()) for task in tasks]
+        return {stat[1]: int(stat[2].split()[16]) for stat in stats}  # proc_pid_stat(5), field 19
+
+    def test_it_gives_way(self):
+        self.wait_passes(1)
+        nice = self.nice_values()
+        self.assertEqual(nice["log-check"], 19)
+        self.assertEqual(nice["writer"], os.getpriority(os.PRIO_PROCESS, 0))
 
     def wait_alarm(self, count):
         start = time.monotonic()
