@@ -56,6 +56,7 @@ void add_secret_tests(TCase *tc);
 void add_log_tests(TCase *tc);
 void add_notify_tests(TCase *tc);
 void add_metrics_tests(TCase *tc);
+void add_bloom_tests(TCase *tc);
 void add_yaml_tests(TCase *tc);
 void add_schema_tests(TCase *tc);
 

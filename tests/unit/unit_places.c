@@ -505,6 +505,29 @@ START_TEST(another_writer_is_noticed)
 }
 END_TEST
 
+static int looks_into_table(void)
+{
+	return sqlite3_stmt_status(store->stmt[SQ_PLACE_BEFORE], SQLITE_STMTSTATUS_RUN, 1);
+}
+
+/* What a large database costs: nearly nothing of what is new is looked for in the table, at any
+ * size and after every start. */
+START_TEST(what_is_new_is_not_looked_for_in_the_table)
+{
+	for (int i = 0; i < 6; i++) {
+		insert_many(500, 50);
+		if (i % 2 == 1)
+			reopen(&shape);
+		looks_into_table();
+		for (int64_t value = made; value < made + 1000; value++)
+			newest_is(value, 0);
+		ck_assert_int_lt(looks_into_table(), 150);
+		newest_is(1, 2); /* one that is there, and the same of another principal */
+		ck_assert_int_ge(looks_into_table(), 1);
+	}
+}
+END_TEST
+
 /* The reference sees what it must: a shape that the database was not written with, and rows that
  * are gone. */
 START_TEST(what_is_missing_is_seen)
@@ -560,6 +583,7 @@ int main(void)
 	tcase_add_test(t, a_process_that_dies_loses_nothing_it_committed);
 	tcase_add_test(t, a_full_disk_undoes_a_turn);
 	tcase_add_test(t, a_backup_has_the_same_requests);
+	tcase_add_test(t, what_is_new_is_not_looked_for_in_the_table);
 	tcase_add_test(t, another_writer_is_noticed);
 	tcase_add_test(t, what_is_missing_is_seen);
 	tcase_add_loop_test(t, a_large_shape_holds, 0, 2);

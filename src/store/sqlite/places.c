@@ -8,6 +8,10 @@
  * the number of ranges goes to the table, in the transaction that inserts the request. So a table
  * page is written for many entries at once, and who opens a database knows by its last request
  * what the table has of each range, and finds the rest in the documents of one round.
+ *
+ * Most of what is looked for is new, and a look into a large table that finds nothing costs a page
+ * that no cache holds. So a range gets a Bloom filter of what the table has of it, read from the
+ * table when it is first asked for and again when it has doubled.
  */
 #include "store/sqlite/places.h"
 
@@ -15,9 +19,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bloom.h"
 #include "store/sqlite/db.h"
 
 #define FIRST_SIZE 16 /* entries that a range has room for at first */
+#define FILTERED_MAX \
+	(16 * 1048576) /* rows, one byte for each; those of 4,000,000 requests at least */
+
+static const char looking[] = "looking for a request";
 
 /* A round of 65,536 requests: 64 entries a turn, 1.5 MiB of memory, and at most so many documents
  * to be read at the start. */
@@ -32,6 +41,7 @@ struct entry {
 struct range {
 	struct entry *list; /* owned; NULL while empty */
 	size_t count, size;
+	struct cs_bloom *in_table; /* owned; at least what the table has; NULL: not known */
 };
 
 struct sq_places {
@@ -40,6 +50,7 @@ struct sq_places {
 	int64_t kept;    /* the same at the savepoint */
 	int64_t durable; /* and at BEGIN */
 	size_t count;    /* ranges: those of equality, then those of keys */
+	size_t filtered; /* rows that all filters have room for */
 	struct range ranges[];
 };
 
@@ -91,7 +102,8 @@ static void free_if_empty(struct range *r)
 	if (r->count > 0)
 		return;
 	free(r->list);
-	*r = (struct range){ 0 };
+	r->list = NULL;
+	r->size = 0;
 }
 
 /** Forget requests after the last one that still is. */
@@ -138,9 +150,85 @@ static enum cs_rc create(const struct sq_places_shape *shape, struct sq_places *
 
 void sq_places_free(struct sq_places *p)
 {
-	for (size_t i = 0; p && i < p->count; i++)
+	for (size_t i = 0; p && i < p->count; i++) {
 		free(p->ranges[i].list);
+		free(p->ranges[i].in_table);
+	}
 	free(p);
+}
+
+/* --- filters --- */
+
+static void forget_filter(struct sq_places *p, struct range *r)
+{
+	if (!r->in_table)
+		return;
+	p->filtered -= cs_bloom_capacity(r->in_table);
+	free(r->in_table);
+	r->in_table = NULL;
+}
+
+/** What goes to the table goes to its filter, too. A full one is forgotten. */
+static void filter_list(struct sq_places *p, struct range *r)
+{
+	if (!r->in_table)
+		return;
+	for (size_t i = 0; i < r->count; i++)
+		cs_bloom_add(r->in_table, (uint64_t)r->list[i].place);
+	if (cs_bloom_count(r->in_table) > cs_bloom_capacity(r->in_table))
+		forget_filter(p, r);
+}
+
+/** Room for twice what a range has when all have the same. */
+static size_t filter_capacity(const struct sq_places *p)
+{
+	return 2 * (size_t)(p->last >> p->shape.bits) + FIRST_SIZE;
+}
+
+static sqlite3_stmt *bind_range(struct cs_store *s, size_t range)
+{
+	const unsigned bits = s->places->shape.bits;
+	const uint64_t low = (uint64_t)range << (64 - bits) ^ UINT64_C(1) << 63;
+	const uint64_t high = low + (UINT64_MAX >> bits);
+
+	return sq_bind(s, SQ_PLACE_RANGE, "iii", (int64_t)(range >> bits), (int64_t)low,
+		       (int64_t)high);
+}
+
+/** All rows of a range. Without memory there is no filter, which is no error. */
+static enum cs_rc read_filter(struct cs_store *s, size_t range, struct cs_err *e)
+{
+	struct sq_places *p = s->places;
+	const size_t capacity = filter_capacity(p);
+	struct cs_bloom *filter = NULL;
+	sqlite3_stmt *st;
+	enum cs_rc rc;
+
+	if (p->filtered + capacity <= FILTERED_MAX)
+		filter = cs_bloom_new(capacity);
+	if (!filter)
+		return CS_OK;
+	st = bind_range(s, range);
+	while ((rc = sq_next(s, st, looking, e)) == CS_OK)
+		cs_bloom_add(filter, (uint64_t)sqlite3_column_int64(st, 0));
+	if (rc != CS_E_NOT_FOUND) {
+		free(filter);
+		return rc;
+	}
+	p->ranges[range].in_table = filter;
+	p->filtered += capacity;
+	return CS_OK;
+}
+
+/** Whether the table may have a place; true when nothing is known. */
+static enum cs_rc may_have(struct cs_store *s, size_t range, int64_t place, bool *mayp,
+			   struct cs_err *e)
+{
+	const struct range *r = &s->places->ranges[range];
+	enum cs_rc rc = r->in_table ? CS_OK : read_filter(s, range, e);
+
+	*mayp = !r->in_table || cs_bloom_may_have(r->in_table, (uint64_t)place);
+	return rc;
 }
 
 /* --- the table --- */
@@ -158,7 +246,7 @@ static int by_place(const void *a, const void *b)
  * the same transaction has inserted is ignored. */
 static enum cs_rc merge(struct cs_store *s, int64_t tick, struct cs_err *e)
 {
-	const struct range *r = range_at_tick(s->places, tick);
+	struct range *r = range_at_tick(s->places, tick);
 	const int64_t kind = (tick % (int64_t)s->places->count) >> s->places->shape.bits;
 	struct entry *sorted;
 	enum cs_rc rc = CS_OK;
@@ -170,6 +258,7 @@ static enum cs_rc merge(struct cs_store *s, int64_t tick, struct cs_err *e)
 		return CS_FAIL(e, CS_E_NOMEM, "%zu requests of an index", r->count);
 	memcpy(sorted, r->list, r->count * sizeof(*sorted));
 	qsort(sorted, r->count, sizeof(*sorted), by_place);
+	filter_list(s->places, r);
 	for (size_t i = 0; rc == CS_OK && i < r->count; i++)
 		rc = sq_run(s,
 			    sq_bind(s, SQ_PLACE_INSERT, "iii", kind, sorted[i].place,
@@ -291,7 +380,9 @@ struct sq_places_walk sq_places_walk(const struct cs_store *s, enum sq_place_kin
 enum cs_rc sq_places_next(struct cs_store *s, struct sq_places_walk *walk, int64_t *requestp,
 			  struct cs_err *e)
 {
-	const struct range *r = &s->places->ranges[range_of(s->places, walk->kind, walk->place)];
+	const size_t range = range_of(s->places, walk->kind, walk->place);
+	const struct range *r = &s->places->ranges[range];
+	bool may = true;
 	sqlite3_stmt *st;
 	enum cs_rc rc;
 
@@ -303,8 +394,13 @@ enum cs_rc sq_places_next(struct cs_store *s, struct sq_places_walk *walk, int64
 			return CS_OK;
 		}
 	}
+	rc = may_have(s, range, walk->place, &may, e);
+	if (rc == CS_OK && !may)
+		rc = CS_E_NOT_FOUND;
+	if (rc != CS_OK)
+		return rc;
 	st = sq_bind(s, SQ_PLACE_BEFORE, "iii", (int64_t)walk->kind, walk->place, walk->before);
-	rc = sq_next(s, st, "looking for a request", e);
+	rc = sq_next(s, st, looking, e);
 	if (rc != CS_OK)
 		return rc;
 	*requestp = walk->before = sqlite3_column_int64(st, 0);

@@ -79,6 +79,8 @@
 			"VALUES (?1, ?2, ?3)")                                                     \
 	W(PLACE_BEFORE, "SELECT request FROM request_place WHERE kind = ?1 AND place = ?2 "        \
 			"AND request < ?3 ORDER BY request DESC LIMIT 1")                          \
+	W(PLACE_RANGE,                                                                             \
+	  "SELECT place FROM request_place WHERE kind = ?1 AND place BETWEEN ?2 AND ?3")           \
 	W(PLACE_LOAD, "SELECT request, equality_place, key_place FROM document "                   \
 		      "WHERE request > ?1 ORDER BY request")                                       \
 	W(ARTIFACT_INSERT,                                                                         \
