@@ -132,7 +132,8 @@ class Instance:
         self.directory.chmod(0o755)
         self.log_file = self.directory / "daemon.log"
         self.database = self.directory / "log.db"
-        self.config = {"signer-timeout": "4s", "disk-watermark": "1MiB", **(config or {})}
+        # with a limit of open files that every machine allows, and hardly any room on its disk
+        self.config = {"signer-timeout": "4s", "connections-max": 256, "disk-watermark": "1MiB", **(config or {})}
         self.people = [approvals.Approver(person, group) for person, group in PEOPLE.items()]
         self.process = None
         self.port = 0

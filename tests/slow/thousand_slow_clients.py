@@ -154,8 +154,9 @@ def main():
         print(f"SKIP-OK: {needed} descriptors are needed, ulimit -Hn is {hard}")
         return 77
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, needed), hard))
-    patient = {"handshake-timeout": "600s", "request-timeout": "600s", "idle-timeout": "600s"}
-    with Instance() as it, Instance(config=patient) as control:
+    many = {"connections-max": CLIENTS + 24}
+    patient = {**many, "handshake-timeout": "600s", "request-timeout": "600s", "idle-timeout": "600s"}
+    with Instance(config=many) as it, Instance(config=patient) as control:
         results = multiprocessing.Queue()
         good = [multiprocessing.Process(target=good_clients, args=(it, LATEST + 10, results)) for _ in range(2)]
         for process in good:
