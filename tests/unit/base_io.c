@@ -27,6 +27,12 @@
 #include "base/thread.h"
 #include "unit/base_unit.h"
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED true /* which ends the process when there is no address space */
+#else
+#define SANITIZED false
+#endif
+
 /* --- a directory for each test that needs one */
 
 static char dir[64];
@@ -277,7 +283,7 @@ START_TEST(a_thread_has_its_name)
 }
 END_TEST
 
-/* No address space for another stack: the thread is named, and nothing of it is left. */
+/* No address space for another stack: the error says which thread is missing. */
 START_TEST(a_thread_that_does_not_start_is_an_error)
 {
 	const struct rlimit none = { 0 };
@@ -294,7 +300,8 @@ void add_queue_tests(TCase *tc)
 {
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, a_thread_has_its_name);
-	tcase_add_test(tc, a_thread_that_does_not_start_is_an_error);
+	if (!SANITIZED)
+		tcase_add_test(tc, a_thread_that_does_not_start_is_an_error);
 	tcase_add_test(tc, a_queue_is_bounded_and_in_order);
 	tcase_add_test(tc, threads_lose_and_double_nothing);
 	tcase_add_loop_test(tc, a_pool_runs_every_job_before_it_ends, 1, 4);
