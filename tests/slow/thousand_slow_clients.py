@@ -154,7 +154,7 @@ def main():
         print(f"SKIP-OK: {needed} descriptors are needed, ulimit -Hn is {hard}")
         return 77
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, needed), hard))
-    many = {"connections-max": CLIENTS + 24}
+    many = {"connections-max": max(256, CLIENTS + 24)}
     patient = {**many, "handshake-timeout": "600s", "request-timeout": "600s", "idle-timeout": "600s"}
     with Instance(config=many) as it, Instance(config=patient) as control:
         results = multiprocessing.Queue()
