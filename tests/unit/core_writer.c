@@ -182,6 +182,7 @@ END_TEST
 
 static atomic_long sync_delay; /* µs */
 static atomic_bool sync_fails; /* of databases, not of their write-ahead logs */
+static atomic_bool no_sync;    /* thousands of commits are no test of the disk */
 
 static bool is_database(int fd)
 {
@@ -203,6 +204,8 @@ EXPORT int fdatasync(int fd)
 		return -1;
 	}
 	nanosleep(&(struct timespec){ .tv_nsec = us * 1000 }, NULL);
+	if (atomic_load(&no_sync))
+		return 0;
 	return (int)syscall(SYS_fdatasync, fd);
 }
 
@@ -265,6 +268,7 @@ START_TEST(the_write_ahead_log_begins_anew)
 	char path[96];
 	int64_t most;
 
+	atomic_store(&no_sync, true);
 	snprintf(path, sizeof(path), "%s/anew.db", dir);
 	must(cs_store_open(path, CS_STORE_WRITE, &s, &e), &e);
 	most = commit_many(s, NULL);
