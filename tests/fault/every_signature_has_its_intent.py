@@ -91,7 +91,7 @@ def settle(it):
         auditor = it.client("auditor1")
         return [r for state in UNFINISHED for r in auditor.get(f"/v1/requests?state={state}").json["requests"]]
 
-    it.wait(lambda: not unfinished(), "an end of everything that was under way", 40)
+    it.wait(lambda: not unfinished(), "an end of everything that was under way", 120)
 
 
 def run(it, rng):
@@ -103,7 +103,7 @@ def run(it, rng):
             time.sleep(rng.uniform(0.02, 0.2))
             trouble.once(number)
             before = len(agents.received)
-            it.wait(lambda: len(agents.received) > before, f"a signature after fault {number}", 20)
+            it.wait(lambda: len(agents.received) > before, f"a signature after fault {number}")
     for token in it.signers:
         trouble.rules(token)
     settle(it)

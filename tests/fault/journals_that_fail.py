@@ -20,7 +20,7 @@ EIO, ENOSPC = 5, 28
 KINDS = (("open", OPEN, (EIO, ENOSPC)), ("read", READ, (EIO,)), ("write", WRITE, (EIO, ENOSPC)),
          ("sync", SYNC, (EIO,)))
 STATUSES = (0, 74, 75, 78)  # of countersign-signer(8): stopped, the state directory, the token, the policy
-SECONDS = 15
+SECONDS = 60
 FAULT_SECONDS = 2  # what waits after a fault may never come
 
 
@@ -38,7 +38,7 @@ class Rig:
 
     def submit(self):
         self.number += 1
-        return evidence.Witness(self.it, "ci", self.told, timeout=20).submit("app-dev", b"image %d" % self.number)
+        return evidence.Witness(self.it, "ci", self.told, timeout=60).submit("app-dev", b"image %d" % self.number)
 
     def ready(self):
         """Start, and wait: does it come to serve?"""

@@ -23,7 +23,7 @@ DOUBTFUL = (CKR_GENERAL_ERROR, *((CKR_DEVICE_ERROR, 0x02, 0x06, 0x80001234) if F
 
 def setUpModule():
     global work, token, keys, policy
-    work = tempfile.TemporaryDirectory(prefix="cs")
+    work = tempfile.TemporaryDirectory(prefix="cs", dir="/tmp")
     os.chmod(work.name, 0o755)
     token = softhsm.make(Path(work.name) / "dev", "dev")
     keys = [signers.key(f"key{n}", "dev", f"{n:02x}", "p-256", token.keygen(f"key{n}", f"{n:02x}", "p-256"))
@@ -68,7 +68,7 @@ class SetAside(unittest.TestCase):
                     self.is_set_aside(c, 1, 2, 3, 4)
                     self.assertEqual((c.status().ready, c.status().failed), (False, 4))
                     signer.rules()
-                    signer.wait(lambda: c.status().ready, "keys that are back", 10)
+                    signer.wait(lambda: c.status().ready, "keys that are back")
                     self.works(c, 1, 2, 3, 4, 5)
                 self.assertEqual(len(signer.calls("C_Login")), 1)
 
@@ -83,7 +83,7 @@ class SetAside(unittest.TestCase):
                     self.works(c, 1, 3, 4, 5)
                     self.is_set_aside(c, 2)
                 signer.rules()
-                signer.wait(lambda: c.status().ready, "the key that is back", 10)
+                signer.wait(lambda: c.status().ready, "the key that is back")
                 self.works(c, 2)
             self.assertEqual(len(signer.calls("C_Login")), 1)
 

@@ -24,7 +24,7 @@ FULL = bool(os.environ.get("CS_FULL"))
 SANITIZED = "address" in os.environ.get("CS_INSTRUMENT", "")
 SAMPLE = (200 if SANITIZED else 2000) if FULL else 12  # numbers of an action
 STARTS, PROCESSES = (150 if SANITIZED else 600,) * 2 if FULL else (6, 6)
-PROCESS_SECONDS = 60
+PROCESS_SECONDS = 120
 SILENT = (0, 3, 75)  # they need no word on standard error
 COMMAND_STATUSES = (0, 1, 2, 3, 65, 66, 69, 70, 74, 75, 76, 77, 78)  # of countersign(1)
 # Libraries that end the process without memory, or write into what they did not get: what they ask for themselves is
@@ -57,7 +57,7 @@ class Rig:
                               UBSAN_OPTIONS="halt_on_error=1:print_stacktrace=1")
 
     def connect(self):
-        self.clients = {name: evidence.Witness(self.it, name, self.told, timeout=20)
+        self.clients = {name: evidence.Witness(self.it, name, self.told)
                         for name in ("ci", "approver1", "approver2", "auditor1", "operator1")}
 
     # --- actions: each prepares what must not fail and returns what may ---
@@ -233,7 +233,7 @@ def crash_is_seen():
         rig.start()
         rig.run(rig.submission, "daemon", 0, 1)
         rig.run(rig.submission, "daemon", 20, 1, CRASH)
-        rig.it.process.wait(20)  # a sanitizer takes its time to say something
+        rig.it.process.wait(60)  # a sanitizer takes its time to say something
         assert rig.alive(), "a crash was not noticed: the test sees nothing"
         log = evidence.from_database(rig.it.database)
         assert not rig.told.complaints(log)

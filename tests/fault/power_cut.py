@@ -30,6 +30,7 @@ EXPORT_EVERY = 5  # each fifth image also goes through countersignd --export and
 CONTROL_CUTS = 10
 AGENTS = 3
 LOAD_SECONDS = 0.6
+ANSWERS = 20  # and not before so many
 
 
 class Round:
@@ -84,7 +85,9 @@ class Round:
         threads.append(threading.Thread(target=guarded, args=(self.approve,)))
         for thread in threads:
             thread.start()
-        self.stopping.wait(LOAD_SECONDS)
+        before = len(self.told.claims)
+        time.sleep(LOAD_SECONDS)
+        self.it.wait(lambda: failures or len(self.told.claims) >= before + ANSWERS, "answers")
         self.stopping.set()
         if not clean:
             self.it.kill()

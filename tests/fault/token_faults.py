@@ -19,6 +19,7 @@ import time
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 
+import machine
 import signer_client
 import signers
 import softhsm
@@ -112,7 +113,7 @@ class Bench:
     def restore(self, cell):
         if cell.is_login_that_hangs:
             logins = len(self.dev.calls("C_Login"))
-            self.dev.wait(lambda: len(self.dev.calls("C_Login")) > logins, "a login that returns", 90)
+            self.dev.wait(lambda: len(self.dev.calls("C_Login")) > logins, "a login that returns", 180)
         time.sleep(cell.hold)
         if cell.function == "token":
             self.plugged += 1
@@ -127,23 +128,23 @@ class Bench:
     def run(self, cell):
         """What it took: (slowest answer, recovery, how many answers had no signature)."""
         with Agents(self.it, "app-dev", "app-dev", pause=0.05) as agents:
-            self.it.wait(lambda: self.steady(agents), f"load before {cell.name}", 30)
+            self.it.wait(lambda: self.steady(agents), f"load before {cell.name}", 120)
             self.start_fault(cell)
             begun = time.monotonic()
-            self.it.wait(lambda: self.has_hit(cell) or self.provoke(cell), f"fault {cell.name}", 60)
+            self.it.wait(lambda: self.has_hit(cell) or self.provoke(cell), f"fault {cell.name}", 120)
             self.restore(cell)
             back = time.monotonic()
             for agent in agents.all:
                 agent.answers = [a for a in agent.answers if a.begin >= begun]
-            self.it.wait(lambda: self.steady(agents, back), f"recovery from {cell.name}", 90)
+            self.it.wait(lambda: self.steady(agents, back), f"recovery from {cell.name}", 180)
         self.rules()
-        self.dev.wait(lambda: len(self.dev.child_pids()) == cell.children, "all children", 30)
+        self.dev.wait(lambda: len(self.dev.child_pids()) == cell.children, "all children", 120)
         answers = [answer for agent in agents.all for answer in agent.answers]
         assert not [answer for answer in answers if answer.status == NONE], "a connection broke"
         late = [a.begin for a in answers if a.status != 201 and a.begin > back]
         good = min(a.end for a in answers if a.status == 201 and a.begin > max([back, *late]))
         self.wait_ends(agents)
-        return agents.slowest, good - back, sum(a.status != 201 for a in answers)
+        return agents.slowest, machine.seconds(back, good), sum(a.status != 201 for a in answers)
 
     def has_hit(self, cell):
         """Has the call that is to fail been made?"""
@@ -164,7 +165,7 @@ class Bench:
         for agent in agents.all:
             for request_id in agent.waiting:
                 self.it.wait(lambda: auditor.get(f"/v1/requests/{request_id}").json["state"] in ("signed", "failed"),
-                             f"end of {request_id}", 30)
+                             f"end of {request_id}", 120)
 
 
 class Results:
@@ -185,8 +186,9 @@ class Results:
             self.failures.append(f"{cell.name}: {error}")
 
     def check(self):
-        slow = [f"{cell.name}: answer after {slowest:.2f} s" for cell, slowest, _ in self.rows if slowest > ANSWER]
-        late = [f"{cell.name}: signed after {recovery:.2f} s" for cell, _, recovery in self.rows if recovery > RECOVERY]
+        answer, recovered = ANSWER + machine.disk(5), RECOVERY + machine.disk(10)
+        slow = [f"{cell.name}: answer after {slowest:.2f} s" for cell, slowest, _ in self.rows if slowest > answer]
+        late = [f"{cell.name}: signed after {recovery:.2f} s" for cell, _, recovery in self.rows if recovery > recovered]
         return self.failures + slow + late
 
     def worst(self):
@@ -232,14 +234,14 @@ def run_cells(cells):
 
 def control():
     """A system that breaks the promise: no deadline for the module, and a daemon that stands still. Both are seen."""
-    results, cell = Results(), Cell("C_Sign", "hang 14000", "all:1", 0, 1)
+    results, cell = Results(), Cell("C_Sign", "hang 16000", "all:1", 0, 1)
     bench = Bench(1, options=("--call-timeout", "60000"))
 
     def stand_still():
         while not bench.has_hit(cell):
             time.sleep(0.05)
         bench.it.process.send_signal(signal.SIGSTOP)
-        time.sleep(ANSWER + 0.5)
+        time.sleep(ANSWER + 4)  # more than a machine loses
         bench.it.process.send_signal(signal.SIGCONT)
 
     standing = threading.Thread(target=stand_still)
@@ -256,11 +258,11 @@ def control():
 def first_signature(signer, policy, key):
     """Seconds until a signature comes."""
     start = time.monotonic()
-    while time.monotonic() - start < 2 * RECOVERY:
+    while time.monotonic() - start < 6 * RECOVERY:
         try:
             with signer.connect() as c:
                 if c.sign(document(policy, [artifact(key)]))[0].outcome == signer_client.OK:
-                    return time.monotonic() - start
+                    return machine.seconds(start)
         except (OSError, signer_client.Closed):
             time.sleep(0.02)
     raise AssertionError("no signature:\n" + signer.log_file.read_text())
@@ -294,7 +296,7 @@ def refuse_pins():
     results = {row: refuse_pin(*row) for row in rows}
     for (name, children), (tries, recovery) in results.items():
         print(f"C_Login {name}, {children} children, 3 restarts: {tries} tries, recovery {recovery:.2f} s")
-        assert tries == 1 and recovery <= RECOVERY, (name, children, tries, recovery)
+        assert tries == 1 and recovery <= RECOVERY + machine.disk(10), (name, children, tries, recovery)
     return max(tries for tries, _ in results.values())
 
 

@@ -32,7 +32,7 @@ CKR_PIN_INCORRECT, CKR_PIN_LOCKED = 0xA0, 0xA4
 
 class AnotherModule(unittest.TestCase):
     def setUp(self):
-        self.work = tempfile.TemporaryDirectory(prefix="cs")
+        self.work = tempfile.TemporaryDirectory(prefix="cs", dir="/tmp")
         self.addCleanup(self.work.cleanup)
 
     def token(self, label="dev"):

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives import serialization
 
 import approvals
 import cli
+import machine
 import softhsm
 from cli import Cli, Liar, change_json
 from instance import Instance
@@ -231,8 +232,7 @@ class Approves(unittest.TestCase):
 
 class RolledBack(unittest.TestCase):
     def test_an_older_copy_of_the_database_is_noticed(self):
-        with Instance() as it:
-            it.config["listen"] = f"127.0.0.1:{it.port}"
+        with Instance(config={"listen": f"127.0.0.1:{machine.free_port()}"}) as it:
             agent, approver = Cli(it), Cli(it, "approver1")
             request = agent.run("submit", "--key", "app-prod", agent.image()).id
             it.stop()

@@ -23,7 +23,7 @@ class Audits(unittest.TestCase):
         for person in ("approver1", "approver2"):
             done = Cli(cls.it, person).run("approve", "--no-image", "--yes", request)
             assert done.status == cli.OK, done.err
-        assert agent.run("wait", "--timeout", "20s", request).status == cli.OK
+        assert agent.run("wait", "--timeout", "60s", request).status == cli.OK
         cls.heads = cls.it.directory / "cli-approver1" / "heads"
         cls.auditor = Cli(cls.it, "auditor1")
         cls.log = cls.auditor.directory / "log.ndjson"

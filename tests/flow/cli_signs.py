@@ -9,6 +9,7 @@ import subprocess
 import unittest
 
 import cli
+import machine
 import pki
 from cli import Cli, Liar
 from instance import Instance
@@ -77,7 +78,7 @@ class Signs(unittest.TestCase):
         for person in ("approver1", "approver2"):
             done = Cli(self.it, person).run("approve", "--image", self.image, "--yes", pending.id)
             self.assertEqual(done.status, cli.OK, done.err)
-        signed = self.run_agent(cli.OK, "sign", "--key", "app-prod", "--timeout", "20s", self.image)
+        signed = self.run_agent(cli.OK, "sign", "--key", "app-prod", "--timeout", "60s", self.image)
         self.assertEqual(signed.id, pending.id)
         self.assertTrue(self.openssl_verifies("app-prod", self.image, f"{self.image}.sig"))
         self.assertEqual(len(self.requests_of(self.image)), 1)
@@ -263,8 +264,7 @@ class Signs(unittest.TestCase):
 
 class SurvivesRestarts(unittest.TestCase):
     def test_a_daemon_that_is_killed_and_comes_back(self):
-        with Instance() as it:
-            it.config["listen"] = f"127.0.0.1:{it.port}"
+        with Instance(config={"listen": f"127.0.0.1:{machine.free_port()}"}) as it:
             agent = Cli(it)
             image = agent.image()
             running = agent.start("sign", "--key", "app-prod", "--timeout", "60s", image)
@@ -287,8 +287,7 @@ class SurvivesRestarts(unittest.TestCase):
             self.assertEqual((agent.directory / "app.bin.sig").read_bytes(), released)
 
     def test_a_key_is_on_the_disk_before_the_server_hears_of_it(self):
-        with Instance() as it:
-            it.config["listen"] = f"127.0.0.1:{it.port}"
+        with Instance(config={"listen": f"127.0.0.1:{machine.free_port()}"}) as it:
             agent = Cli(it)
             image = agent.image()
             with Liar(it, "ci", {"/v1/requests$": lambda *_: (503, b"")}) as liar:
@@ -311,7 +310,7 @@ class SurvivesRestarts(unittest.TestCase):
             running = agent.start("sign", "--key", "app-prod", "--timeout", "60s", image)
             it.wait(lambda: it.client("auditor1").get("/v1/requests").json["requests"], "the request")
             running.send_signal(signal.SIGINT)
-            running.communicate(timeout=10)
+            running.communicate(timeout=60)
             again = agent.run("sign", "--key", "app-prod", "--timeout", "0", image)
             self.assertEqual(again.status, cli.PENDING, again.err)
             self.assertEqual(len(it.client("auditor1").get("/v1/requests").json["requests"]), 1)

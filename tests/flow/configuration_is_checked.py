@@ -24,7 +24,7 @@ def request(key, algorithm="sha256"):
 
 class ConfigurationIsChecked(unittest.TestCase):
     def setUp(self):
-        self.work = tempfile.TemporaryDirectory(prefix="cs")
+        self.work = tempfile.TemporaryDirectory(prefix="cs", dir="/tmp")
         self.addCleanup(self.work.cleanup)
 
     def example(self, name):

@@ -188,8 +188,8 @@ class Lifetimes(unittest.TestCase):
         self.it.wait_state(request.json["id"], "signed")
 
     def test_a_key_that_expires_while_a_request_waits_signs_nothing(self):
-        end = time.time() + 4
-        self.reload(not_after=stamp(seconds=4))
+        end = time.time() + 12  # long enough for the reload and one approval
+        self.reload(not_after=stamp(seconds=12))
         request = self.it.agent.submit("app-prod", b"late").json["id"]
         self.it.approve(request, "approver1")
         time.sleep(max(0, end + 1.1 - time.time()))

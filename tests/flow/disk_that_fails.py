@@ -43,13 +43,14 @@ class Disk(unittest.TestCase):
         self.assertEqual(self.it.verify(lines, head)[0], 0)
 
     def test_an_outcome_that_could_not_be_written_is_unknown_and_tried_again(self):
-        dev = self.it.signers["dev"]
-        dev.rules("C_Sign hang 1000")
-        later = threading.Timer(0.5, self.flag.write_text, ["ENOSPC"])
-        later.start()
-        reply = self.it.agent.submit("app-dev", b"image")
-        later.join()
-        self.assertNotIn("signatures", reply.json, "released before its outcome was written")
+        dev, replies = self.it.signers["dev"], []
+        dev.rules("C_Sign hang 1500")
+        client = threading.Thread(target=lambda: replies.append(self.it.agent.submit("app-dev", b"image")))
+        client.start()
+        self.it.wait(lambda: any(line["event"] == "sign-begin" for line in dev.journal()), "a signature")
+        self.flag.write_text("ENOSPC")
+        client.join()
+        self.assertNotIn("signatures", replies[0].json, "released before its outcome was written")
         dev.rules()
         self.flag.unlink()
         lines = []
@@ -67,7 +68,7 @@ class Disk(unittest.TestCase):
         dev, replies = self.it.signers["dev"], []
         artifacts = [{"name": name, "digest": {"algorithm": "sha256", "value": "5a" * 32}, "size": 1, "key": key}
                      for name, key in (("app", "app-dev"), ("boot", "boot-dev"))]
-        dev.rules("C_Sign hang 1000")
+        dev.rules("C_Sign hang 1500")
         client = threading.Thread(
             target=lambda: replies.append(self.it.agent.post("/v1/requests", {"artifacts": artifacts})))
         client.start()
@@ -89,7 +90,7 @@ class Disk(unittest.TestCase):
         with self.assertRaises(OSError):
             reply = self.it.agent.submit("app-dev", b"image")
             raise AssertionError(f"an answer came: {reply.status} {reply.body}")
-        self.assertEqual(self.it.process.wait(10), LOG_BROKEN)
+        self.assertEqual(self.it.process.wait(60), LOG_BROKEN)
         self.assertTrue([line for line in self.it.log() if line["event"] == "log-broken"])
         self.flag.unlink()
         self.it.start()

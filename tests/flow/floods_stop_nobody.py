@@ -17,6 +17,7 @@ import ssl
 import threading
 import time
 
+import machine
 import pki
 from instance import Instance
 
@@ -25,7 +26,8 @@ THREADS = 8
 RATE, READ_RATE, POLLS, PLACES = 60, 600, 8, 40
 FAILURES = 100  # of one address a minute
 REFUSALS = 256  # events a minute, whoever is refused
-PATIENCE = 10  # seconds that a signature may take on a machine that is busy with its own floods
+SERVED = 2  # signatures beside a flood, or right after it where the disk is slow
+PATIENCE = 20  # seconds that a signature may take on a machine that is busy with its own floods
 HEAD = "{} {} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{}"
 
 
@@ -180,13 +182,19 @@ class Victim(threading.Thread):
                 return
             if reply.status != 201:
                 self.failure = (reply.status, reply.body)
-            self.took.append(time.monotonic() - start)
+            self.took.append(machine.seconds(start))
+
+    def wait(self, since):
+        """Until she was served, or has waited too long."""
+        end = time.monotonic() + PATIENCE
+        while len(self.took) < since + SERVED and not self.failure and time.monotonic() < end:
+            time.sleep(0.05)
 
     def check(self, since, what):
         """Was she served since?"""
         took = self.took[since:]
         assert not self.failure, f"{what}: {self.failure}"
-        assert len(took) >= SECONDS, f"{what}: {len(took)} signatures in {SECONDS} s"
+        assert len(took) >= SERVED, f"{what}: {len(took)} signatures"
         assert max(took) < PATIENCE, f"{what}: a signature took {max(took):.1f} s"
         return len(took)
 
@@ -239,6 +247,7 @@ def run_floods(it, victim):
     for flood in floods(it):
         before = len(victim.took)
         told = flood.run()
+        victim.wait(before)
         served = victim.check(before, flood.name)
         print(f"{flood.name}: {dict(told)}; the agent beside them: {served} signatures, the longest "
               f"{max(victim.took[before:]) * 1000:.0f} ms", flush=True)
@@ -259,7 +268,7 @@ def many_sources(it):
             raw.sendall(b"GET / HTTP/1.1\r\n\r\n")
             raw.recv(1)
     with socket.create_connection(("127.0.0.1", it.port), 10, ("127.0.8.7", 0)) as raw:
-        raw.settimeout(5)
+        raw.settimeout(15)
         try:
             assert raw.recv(1) == b"", "the address that failed too often is listened to"
         except ConnectionError:
@@ -292,7 +301,7 @@ def long_polls(it):
         other.join(1)
         assert other.is_alive(), "there is no place to wait for anybody else"
         assert it.client("ci").post(f"/v1/requests/{it.waiting}/cancel", None).status == 200
-        other.join(15)
+        other.join(60)
         assert not other.is_alive()
     assert statuses.count(None) <= POLLS and statuses.count(503) >= 2 * POLLS, statuses
     return statuses.count(None), statuses.count(503)

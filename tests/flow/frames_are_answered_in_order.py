@@ -20,7 +20,7 @@ from verify_signature import verify
 
 def setUpModule():
     global work, key, policy, signer
-    work = tempfile.TemporaryDirectory(prefix="cs")
+    work = tempfile.TemporaryDirectory(prefix="cs", dir="/tmp")
     os.chmod(work.name, 0o755)
     token = softhsm.make(Path(work.name) / "dev", "dev")
     key, = signers.make_keys(token, "p-256")
@@ -99,7 +99,7 @@ class FramesAreAnsweredInOrder(unittest.TestCase):
 
     def test_nobody_reads_the_first_answer(self):
         docs = [request("first"), request("second")]
-        signer.rules("C_Sign hang 300")
+        signer.rules("C_Sign hang 2500")  # time enough to see it begin and to hang up
         with signer.connect() as c:
             c.socket.sendall(b"".join(map(sign_frame, docs)))
             signer.wait(lambda: begun(*docs), "first begin")
@@ -128,7 +128,7 @@ class FramesAreAnsweredInOrder(unittest.TestCase):
         """However many frames wait: the one that has begun is answered, the child ends before the next."""
         docs = [request(str(number)) for number in range(20)]
         child, = signer.child_pids()
-        signer.rules("C_Sign hang 50")
+        signer.rules("C_Sign hang 200")
         with signer.connect() as c:
             c.socket.sendall(b"".join(map(sign_frame, docs)))
             self.assertEqual(c.receive()[0], RESULT)

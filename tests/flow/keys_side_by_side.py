@@ -21,7 +21,7 @@ ALGORITHMS = ("rsa-3072", "rsa-4096", "p-256", "p-384", "ed25519")
 
 def setUpModule():
     global work, token, keys
-    work = tempfile.TemporaryDirectory(prefix="cs")
+    work = tempfile.TemporaryDirectory(prefix="cs", dir="/tmp")
     os.chmod(work.name, 0o755)
     token = softhsm.make(Path(work.name) / "dev", "dev")
     keys = signers.make_keys(token, *ALGORITHMS)

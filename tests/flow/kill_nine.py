@@ -63,13 +63,17 @@ def main():
         for agent in agents:
             agent.start()
         try:
-            for _ in range(KILLS):
+            for number in range(KILLS):
+                if number % 2:  # on a slow machine the others may end before anybody was answered
+                    before = told.signatures()
+                    it.wait(lambda: told.signatures() > before, "a signature")
                 time.sleep(rng.uniform(0.02, 0.25))
                 it.kill()
                 it.log_file.unlink()  # it is read often, and would grow
                 it.start(ready=False)
             it.wait(lambda: it.client("operator1").get("/v1/ready").status == 200, "ready")
-            time.sleep(0.5)
+            before = told.signatures()
+            it.wait(lambda: told.signatures() > before, "a signature after the last kill")
         finally:
             for agent in agents:
                 agent.stopping = True
@@ -77,7 +81,7 @@ def main():
                 agent.join()
         strange = [reply.body for reply in told.refusals if reply.status != 503]
         assert not strange, strange
-        assert told.signatures() > KILLS, "the agents received too little for the test to mean anything"
+        assert told.signatures() > KILLS // 2, "the agents received too little for the test to mean anything"
         it.wait(lambda: not it.client("auditor1").get("/v1/requests?state=approved").json["requests"],
                 "an end of everything that was under way")
         lines, head = it.export()

@@ -36,14 +36,14 @@ class Log(unittest.TestCase):
 
     def metrics(self):
         port = [line for line in self.it.log() if line["event"] == "metrics"][-1]["message"].rsplit(" ", 1)[1]
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as reply:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=60) as reply:
             text = reply.read().decode()
         return {name: float(value) for name, value in re.findall(r"^(countersign_log\w*) (\S+)$", text, re.MULTILINE)}
 
     def wait_passes(self, count):
         want = self.metrics()["countersign_log_check_passes_total"] + count
         self.it.wait(lambda: self.metrics()["countersign_log_check_passes_total"] >= want, f"{count} passes",
-                     20 + 2 * count * PERIOD)
+                     60 + 2 * count * PERIOD)
 
     def alarms(self):
         """Alarms as the log, the lines and the metrics have them."""
@@ -112,7 +112,7 @@ class Log(unittest.TestCase):
     def wait_alarm(self, count):
         start = time.monotonic()
         self.it.wait(lambda: self.metrics()["countersign_log_alarms_total"] >= count, "alarm", LIMIT)
-        self.it.wait(lambda: len(self.alarms()[0]) == count, "event", 5)
+        self.it.wait(lambda: len(self.alarms()[0]) == count, "event")
         return time.monotonic() - start
 
     def test_a_byte_flipped_while_nothing_happens(self):
@@ -156,7 +156,7 @@ class Log(unittest.TestCase):
         again = self.wait_alarm_of_start()
         places = self.flip(bytes(b ^ 1 if n == len(text) // 2 else b for n, b in enumerate(text)))
         self.assertTrue(places)
-        self.it.wait(lambda: self.metrics()["countersign_log_damaged"] == 0, "end of the alarm", 20 + 3 * PERIOD)
+        self.it.wait(lambda: self.metrics()["countersign_log_damaged"] == 0, "end of the alarm", 60 + 3 * PERIOD)
         self.assertTrue([line for line in self.it.log() if line["event"] == "log-undamaged"])
         lines, head = self.it.export()
         self.assertEqual(self.it.verify(lines, head)[0], 0, "with the byte as it was the log is good")

@@ -254,7 +254,7 @@ def lenient(tls):
 
 class Mutations(unittest.TestCase):
     def test_no_desynchronisation(self):
-        with edge.Edge() as daemon:
+        with edge.Edge(patience=2) as daemon:
             result = run(Connections(daemon.port, daemon.ca, daemon.who["agent"]), COUNT)
         self.assertEqual(result.found, [], "\n".join(map(str, result.found)))
         self.assertGreater(result.answered, COUNT // 2)  # else nothing was tested

@@ -47,6 +47,8 @@ def without_a_log(error):
         begin, calls = time.monotonic_ns(), c_sign(it)
         answers = ask(it, told, waiting, lambda: control.arm(WRITE, 1 if error is not None else 0, FOR_EVER, error or 0))
         time.sleep(RETRY_SECONDS)
+        if error is None:
+            it.wait(lambda: c_sign(it) == calls + 2, "both signatures")
         status = it.process.poll()
         if status is None:
             it.kill()  # what is not on disk now never will be

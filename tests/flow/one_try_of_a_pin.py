@@ -19,7 +19,7 @@ EXIT_PIN = 77
 
 def setUpModule():
     global work, token, policy
-    work = tempfile.TemporaryDirectory(prefix="cs")
+    work = tempfile.TemporaryDirectory(prefix="cs", dir="/tmp")
     os.chmod(work.name, 0o755)
     token = softhsm.make(Path(work.name) / "dev", "dev")
     policy = signers.policy(token, "dev", signers.make_keys(token, "p-256"))

@@ -164,7 +164,7 @@ class Matrix(unittest.TestCase):
         for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
             context, session = session_of(self.it, revoked, version)
             sessions.append((context, session))
-        short = self.cases.issue(end=pki.now() + datetime.timedelta(seconds=3))
+        short = self.cases.issue(end=pki.now() + datetime.timedelta(seconds=6))
         brief = self.connect("expired on an open connection", ("expired",), short)
         self.write_crl([revoked])
         self.reload()
@@ -200,7 +200,7 @@ class Matrix(unittest.TestCase):
     def outdated_list(self):
         """A list past its time lets nobody in, and nobody on."""
         clients = [self.connect("list outdated on an open connection", ("crl-stale",))]
-        self.write_crl(until=pki.now() + datetime.timedelta(seconds=6))
+        self.write_crl(until=pki.now() + datetime.timedelta(seconds=8))
         self.reload()
         self.it.wait(lambda: any(line["event"] == "crl-stale" for line in self.it.log()), "an outdated list")
         for client in clients:
@@ -380,7 +380,7 @@ class Certificates(unittest.TestCase):
 
     def test_plain_http(self):
         self.start()
-        with socket.create_connection(("127.0.0.1", self.edge.port), timeout=5) as plain:
+        with socket.create_connection(("127.0.0.1", self.edge.port), timeout=60) as plain:
             plain.sendall(b"GET /v1/health HTTP/1.1\r\nHost: a\r\n\r\n")
             data = b""
             try:

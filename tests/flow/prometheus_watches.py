@@ -6,7 +6,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -17,6 +16,7 @@ import urllib.parse
 import urllib.request
 from pathlib import Path
 
+import machine
 import yaml
 from instance import Instance
 
@@ -126,7 +126,7 @@ def run_unit_tests(cases):
     with tempfile.TemporaryDirectory(prefix="csp", dir="/tmp") as directory:
         path = Path(directory) / "tests.yml"
         path.write_text(yaml.safe_dump(unit_tests(cases)))
-        done = subprocess.run([PROMTOOL, "test", "rules", str(path)], text=True, capture_output=True, timeout=60)
+        done = subprocess.run([PROMTOOL, "test", "rules", str(path)], text=True, capture_output=True, timeout=120)
     return done.returncode, done.stdout + done.stderr
 
 
@@ -134,7 +134,7 @@ def fetch(port, path="/metrics", method="GET"):
     """Status, headers and text."""
     request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", method=method)
     try:
-        with urllib.request.urlopen(request, timeout=10) as reply:
+        with urllib.request.urlopen(request, timeout=60) as reply:
             return reply.status, reply.headers, reply.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.headers, error.read().decode()
@@ -173,9 +173,7 @@ class Prometheus:
     """A real one, which scrapes the daemon every second."""
 
     def __init__(self, directory, target):
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = machine.free_port()
         config = directory / "prometheus.yml"
         config.write_text(yaml.safe_dump({
             "global": {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"},
@@ -188,13 +186,13 @@ class Prometheus:
 
     def end(self):
         self.process.terminate()
-        self.process.wait(20)
+        self.process.wait(60)
         self.output.close()
 
     def get(self, path, **query):
         url = f"http://127.0.0.1:{self.port}/api/v1/{path}?{urllib.parse.urlencode(query)}"
         try:
-            with urllib.request.urlopen(url, timeout=10) as reply:
+            with urllib.request.urlopen(url, timeout=60) as reply:
                 return json.load(reply)
         except urllib.error.HTTPError as error:
             if error.code == 503:
@@ -207,7 +205,7 @@ class Prometheus:
         assert reply["status"] == "success", (expr, reply)
         return reply["data"]["result"]
 
-    def wait(self, condition, what, seconds=30):
+    def wait(self, condition, what, seconds=60):
         end = time.monotonic() + seconds
         while True:
             try:
@@ -239,10 +237,10 @@ class Watches(unittest.TestCase):
     def test_the_text_is_what_prometheus_reads(self):
         status, headers, text = fetch(self.port)
         self.assertEqual((status, headers["Content-Type"]), (200, "text/plain; version=0.0.4; charset=utf-8"))
-        done = subprocess.run([PROMTOOL, "check", "metrics"], input=text, text=True, capture_output=True, timeout=60)
+        done = subprocess.run([PROMTOOL, "check", "metrics"], input=text, text=True, capture_output=True, timeout=120)
         self.assertEqual((done.returncode, done.stdout + done.stderr), (0, ""))
         spoilt = subprocess.run([PROMTOOL, "check", "metrics"], input=text.replace("} ", " ", 1), text=True,
-                                capture_output=True, timeout=60)
+                                capture_output=True, timeout=120)
         self.assertNotEqual(spoilt.returncode, 0, "promtool takes anything")
         self.assertEqual(set(re.findall("^# HELP ([a-z0-9_]+) ", text, re.MULTILINE)), documented())
 
@@ -314,7 +312,7 @@ class Watches(unittest.TestCase):
     def test_every_alert_fires_and_does_not(self):
         rules = {rule["alert"] for group in yaml.safe_load(ALERTS.read_text())["groups"] for rule in group["rules"]}
         self.assertEqual(rules, set(CASES))
-        checked = subprocess.run([PROMTOOL, "check", "rules", str(ALERTS)], text=True, capture_output=True, timeout=60)
+        checked = subprocess.run([PROMTOOL, "check", "rules", str(ALERTS)], text=True, capture_output=True, timeout=120)
         self.assertEqual(checked.returncode, 0, checked.stdout + checked.stderr)
         status, output = run_unit_tests(CASES)
         self.assertEqual(status, 0, output)
@@ -342,7 +340,7 @@ class Watches(unittest.TestCase):
         prometheus.wait(lambda: prometheus.query("rate(countersign_commit_seconds_count[30s]) > 0"), "rate")
         shown = expressions(dashboard)
         for title, expr in shown:
-            prometheus.wait(lambda e=expr: prometheus.query(e), f"data for {title}: {expr}", 10)
+            prometheus.wait(lambda e=expr: prometheus.query(e), f"data for {title}: {expr}")
         self.check_rules(prometheus)
         print(f"metrics: Prometheus took {len(known)} metrics, {len(CASES)} alerts fired and did not fire, "
               f"{len(shown)} expressions of the dashboard had data")
@@ -366,7 +364,7 @@ class Restarts(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.it = Instance(config={"metrics-listen": "127.0.0.1:0"}, children=2, shim=True,
-                          options=("--call-timeout", "500"))
+                          options=("--call-timeout", "3000"))
         cls.addClassCleanup(cls.it.end)
         cls.signer = cls.it.signers["dev"]
 

@@ -12,6 +12,7 @@ import time
 import unittest
 from pathlib import Path
 
+import machine
 import signer_client
 import signers
 import softhsm
@@ -23,7 +24,7 @@ CKR_DEVICE_REMOVED = 0x32
 
 def setUpModule():
     global work, token, keys, policy
-    work = tempfile.TemporaryDirectory(prefix="cs")
+    work = tempfile.TemporaryDirectory(prefix="cs", dir="/tmp")
     os.chmod(work.name, 0o755)
     token = softhsm.make(Path(work.name) / "dev", "dev")
     keys = signers.make_keys(token, "p-256")
@@ -42,15 +43,15 @@ def request():
     return document(policy, [artifact(keys[0])])
 
 
-def signs_again(signer, seconds=10):
-    """How long until a signature comes."""
+def signs_again(signer, seconds=60):
+    """How long until a signature comes, without what the machine lost."""
     start = time.monotonic()
     while True:
         try:
             with signer.connect(timeout=seconds) as c:
                 result, = c.sign(request())
                 if result.outcome == signer_client.OK:
-                    return time.monotonic() - start
+                    return machine.seconds(start)
         except (Closed, OSError):
             pass
         assert time.monotonic() - start < seconds, signer.log_file.read_text()
@@ -75,14 +76,14 @@ def events(signer, slot=0):
 class Faults(unittest.TestCase):
     def test_hang(self):
         """SIGKILL by the deadline of the call; the other child never stops."""
-        with new(children=2, options=("--call-timeout", "300")) as signer:
+        with new(children=2, options=("--call-timeout", "2500")) as signer:
             with signer.connect() as a, signer.connect() as b:
                 before = set(signer.child_pids())
                 signer.rules("C_Sign hang 60000")
                 start = time.monotonic()
                 with self.assertRaises(Closed):
                     a.sign(request())
-                self.assertLess(time.monotonic() - start, 2)
+                self.assertLess(time.monotonic() - start, 20)
                 signer.rules()
                 self.assertEqual(b.sign(request())[0].outcome, signer_client.OK)
             signer.wait(lambda: len(signer.child_pids()) == 2 and set(signer.child_pids()) != before, "new child")
@@ -97,7 +98,7 @@ class Faults(unittest.TestCase):
             with signer.connect() as c, self.assertRaises(Closed):
                 c.sign(request())
             signer.rules()
-            self.assertLess(signs_again(signer), 5)
+            self.assertLess(signs_again(signer), 10)
             self.assertEqual((restarts(signer), len(signer.events("child-killed"))), (ended(signer), 1))
 
     def test_errors(self):
@@ -336,7 +337,7 @@ class Life(unittest.TestCase):
 
     def test_a_child_that_must_be_killed_at_a_reload_counts(self):
         """It ended by a deadline, not because it was asked."""
-        with new(options=("--call-timeout", "700")) as signer, signer.connect() as c:
+        with new(options=("--call-timeout", "2500")) as signer, signer.connect() as c:
             signer.rules("C_Sign hang 60000 all:1")
             c.send(signer_client.SIGN, signer_client.sign_body(request()))
             signer.wait(lambda: events(signer) == ["sign-begin"], "begin of the call")
@@ -347,7 +348,7 @@ class Life(unittest.TestCase):
 
     def test_a_stop_finishes_the_exchange(self):
         with new() as signer:
-            signer.rules("C_Sign hang 700")
+            signer.rules("C_Sign hang 2000")
             with signer.connect() as c:
                 c.send(signer_client.SIGN, signer_client.sign_body(request()))
                 signer.wait(lambda: events(signer) == ["sign-begin"], "begin of the call")
@@ -371,11 +372,12 @@ class Life(unittest.TestCase):
     def test_a_child_that_logs_in_does_not_outlive_the_parent(self):
         """It would keep the socket and the state directory, and no other signer could start."""
         with new(start=False) as signer:
-            signer.rules("C_Login hang 1500")
+            signer.rules("C_Login hang 4000")
             signer.start(wait=False)
             signer.wait(signer.child_pids, "a child")
             child, = signer.child_pids()
-            time.sleep(0.5)
+            marker = signer.state / "pin-marker"
+            signer.wait(lambda: marker.exists() and "trying" in marker.read_text(), "login")
             signer.process.kill()
             signer.process.wait()
             signer.process = None
@@ -400,7 +402,7 @@ class Life(unittest.TestCase):
         with new(start=False, separate=False) as signer, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
             path = str(signer.directory / "notify")
             manager.bind(path)
-            manager.settimeout(20)
+            manager.settimeout(60)
             signer.env.update(NOTIFY_SOCKET=path, WATCHDOG_USEC="200000")
 
             def hear(word):
@@ -459,7 +461,7 @@ class Frames(unittest.TestCase):
                     c.socket.sendall(head)
                     self.assertEqual(c.receive()[0], signer_client.ERROR)
             self.assertEqual(len(signer.calls("C_Sign")), calls)
-            self.assertLess(signs_again(signer), 5)
+            self.assertLess(signs_again(signer), 10)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ PEOPLE = [Approver(f"approver{n}", "release") for n in (1, 2, 3)]
 
 def setUpModule():
     global work, token, keys, base
-    work = tempfile.TemporaryDirectory(prefix="cs")
+    work = tempfile.TemporaryDirectory(prefix="cs", dir="/tmp")
     os.chmod(work.name, 0o755)
     token = softhsm.make(Path(work.name) / "dev", "dev")
     keys = signers.make_keys(token, "p-256")

@@ -5,6 +5,7 @@ import threading
 import time
 import unittest
 
+import machine
 from instance import Instance
 
 
@@ -32,10 +33,10 @@ class Stops(unittest.TestCase):
         threads = [threading.Thread(target=work, args=(n,)) for n in range(8)]
         for thread in threads:
             thread.start()
-        time.sleep(0.7)
+        self.it.wait(lambda: len(received) > 100, "signatures")
         start = time.monotonic()
         self.assertEqual(self.it.stop(), 0)
-        self.assertLess(time.monotonic() - start, 10)
+        self.assertLess(machine.seconds(start) - machine.disk(20), 10)
         stop.set()
         for thread in threads:
             thread.join()
@@ -44,7 +45,6 @@ class Stops(unittest.TestCase):
         self.assertFalse([line for line in lines if b'"kind":"daemon.unclean-stop"' in line])
         self.assertFalse([line for line in lines if b'"kind":"sign.unknown"' in line])
         signed = {line.split(b'"request":"')[1][:36].decode() for line in lines if b'"kind":"request.signed"' in line}
-        self.assertGreater(len(received), 20)
         self.assertLessEqual(set(received), signed)
         self.assertEqual(self.it.verify(lines, head)[0], 0)
 
@@ -60,9 +60,9 @@ class Stops(unittest.TestCase):
         self.it.signers["dev"].stop()
         reply = self.it.agent.submit("app-dev", b"image")
         self.assertEqual(reply.status, 202, reply.body)
-        self.assertLess(reply.elapsed, 5)
+        self.assertLess(reply.took, 5 + machine.disk(5))
         self.it.signers["dev"].start()
-        self.it.wait_state(reply.json["id"], "signed", seconds=10)
+        self.it.wait_state(reply.json["id"], "signed")
 
     def test_a_hung_token_is_answered_in_time_and_signed_later(self):
         self.it.end()
@@ -73,9 +73,9 @@ class Stops(unittest.TestCase):
         dev.rules("C_Sign hang 60000")
         reply = self.it.agent.submit("app-dev", b"image")
         self.assertEqual(reply.status, 202, reply.body)
-        self.assertLess(reply.elapsed, 5)
+        self.assertLess(reply.took, 5 + machine.disk(5))
         dev.rules("")
-        self.it.wait_state(reply.json["id"], "signed", seconds=15)
+        self.it.wait_state(reply.json["id"], "signed")
         lines, head = self.it.export()
         self.assertTrue([line for line in lines if b'"kind":"sign.unknown"' in line])
         self.assertEqual(self.it.verify(lines, head)[0], 0)
@@ -90,13 +90,14 @@ class Stops(unittest.TestCase):
                    for n in range(20)]
         for thread in threads:
             thread.start()
-        time.sleep(0.5)
+        dev = self.it.signers["dev"]
+        self.it.wait(lambda: any(line["event"] == "sign-begin" for line in dev.journal()), "a signature")
         self.assertLess(len(replies), 20, "nobody waits: the test means nothing")
-        self.assertLess(self.it.client("operator1").get("/v1/health").elapsed, 1)
+        self.assertLess(self.it.client("operator1").get("/v1/health").took, 1)
         for thread in threads:
             thread.join()
         self.assertEqual({r.status for r in replies}, {202})
-        self.assertLess(max(r.elapsed for r in replies), 10)
+        self.assertLess(max(r.took for r in replies), 10)
 
 
 if __name__ == "__main__":

@@ -194,7 +194,7 @@ class Answers(unittest.TestCase):
         for client in waiting:
             client.send(f"GET {ONE}?wait=20 HTTP/1.1\r\nHost: a\r\n\r\n".encode())
         # whichever comes last is refused, and is the only one with an answer
-        ready, _, _ = select.select([client.socket for client in waiting], [], [], 10)
+        ready, _, _ = select.select([client.socket for client in waiting], [], [], 18)
         self.assertEqual(len(ready), 1)
         one_more = next(client for client in waiting if client.socket in ready)
         waiting.remove(one_more)
@@ -209,10 +209,10 @@ class Answers(unittest.TestCase):
 
     def test_workers_are_free_while_many_wait(self):
         for _ in range(4):
-            self.client().send(f"GET {ONE}?wait=5 HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+            self.client().send(f"GET {ONE}?wait=30 HTTP/1.1\r\nHost: a\r\n\r\n".encode())
         response, took = self.timed(self.client(), "/v1/health")
         self.assertEqual(response.status, 200)
-        self.assertLess(took, 3)
+        self.assertLess(took, 20)
 
 
 class Stop(unittest.TestCase):
@@ -221,14 +221,14 @@ class Stop(unittest.TestCase):
         daemon.__enter__()
         client = daemon.client()
         client.send(f"GET {ONE}?wait=30 HTTP/1.1\r\nHost: a\r\n\r\n".encode())
-        time.sleep(0.3)
+        daemon.wait_for("waits")
         start = time.monotonic()
         stopper = threading.Thread(target=daemon.__exit__, args=(None, None, None))
         stopper.start()
         self.assertEqual(client.read().status, 200)
         client.rest()
         stopper.join()
-        self.assertLess(time.monotonic() - start, 10)
+        self.assertLess(time.monotonic() - start, 20)
         client.close()
 
     def test_a_stop_takes_nothing_new(self):
@@ -236,11 +236,12 @@ class Stop(unittest.TestCase):
         with edge.Edge() as daemon, daemon.client() as idle, daemon.client() as busy:
             self.assertEqual(idle.get("/v1/health").status, 200)
             busy.send(b"POST /v1/requests HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
-                      b"Content-Length: 2\r\n\r\n")
-            time.sleep(0.2)
+                      b"Content-Length: 2\r\nExpect: 100-continue\r\n\r\n")
+            self.assertEqual(busy.read().status, 100)
             daemon.process.send_signal(signal.SIGTERM)
-            time.sleep(0.2)
-            late = idle.get("/v1/health")
+            end = time.monotonic() + 20
+            while (late := idle.get("/v1/health")).status == 200 and time.monotonic() < end:
+                time.sleep(0.05)
             self.assertEqual((late.status, late.problem, late.closes), (503, "unavailable", True))
             busy.send(b"{}")
             self.assertEqual(busy.read().status, 400)

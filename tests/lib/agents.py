@@ -7,6 +7,8 @@ import threading
 import time
 from collections import namedtuple
 
+import machine
+
 Answer = namedtuple("Answer", "begin end status")
 NONE = 0  # the status of an answer that did not come
 IMAGES = itertools.count()  # one image twice would be a replay, also when another agent had it
@@ -17,7 +19,7 @@ class Agent(threading.Thread):
 
     `received` has the signature of each request that was answered with one, `waiting` the requests that
     were not signed at once, `refused` the answers that no fault explains, `answers` when each one came (or
-    did not), `slowest` the longest wait.
+    did not), `slowest` the longest wait, without what the machine lost.
     """
 
     def __init__(self, it, key="app-dev", pause=0):
@@ -45,7 +47,7 @@ class Agent(threading.Thread):
 
     def note(self, begin, status):
         self.answers.append(Answer(begin, time.monotonic(), status))
-        self.slowest = max(self.slowest, self.answers[-1].end - begin)
+        self.slowest = max(self.slowest, machine.seconds(begin, self.answers[-1].end))
 
     def take(self, reply):
         if reply.status == 201:

@@ -77,7 +77,7 @@ class Cli:
         if pid == 0:
             os.chdir(self.directory)
             os.execve(PROGRAM, [str(PROGRAM), *map(str, arguments)], env)
-        shown, end = "", time.monotonic() + 60
+        shown, end = "", time.monotonic() + 120
         while time.monotonic() < end:
             if select.select([fd], [], [], 0.2)[0]:
                 try:

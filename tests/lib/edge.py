@@ -57,7 +57,7 @@ class Client:
     """One TLS connection. `identity` is a pki.Identity, or None for no certificate, or for that of `context`, which
     may know the CA, too."""
 
-    def __init__(self, port, ca, identity=None, timeout=10, context=None, source=None):
+    def __init__(self, port, ca, identity=None, timeout=60, context=None, source=None):
         self.received = b""
         context = context or ssl.create_default_context()
         if ca:
@@ -112,7 +112,7 @@ class Client:
         response.body, self.received = self.received[:length], self.received[length:]
         return response
 
-    def rest(self, seconds=5):
+    def rest(self, seconds=15):
         """What still comes until the server ends the connection; fails when it does not in this time."""
         self.socket.settimeout(seconds)
         try:
@@ -145,7 +145,7 @@ class Edge:
     """The fake daemon with a PKI: one identity of each role, in `who`. `patience`: the seconds that a handshake,
     a request and silence may last."""
 
-    def __init__(self, crl=False, patience=2):
+    def __init__(self, crl=False, patience=20):
         self.patience = patience
         self.directory = Path(tempfile.mkdtemp(prefix="cs", dir="/tmp"))
         self.ca = pki.Authority()
@@ -187,7 +187,7 @@ class Edge:
                 self.told.append(line.rstrip("\n"))
                 self.changed.notify_all()
 
-    def wait_for(self, text, seconds=10):
+    def wait_for(self, text, seconds=60):
         """Wait until the daemon has said a line that holds `text`; returns the line."""
         end = time.monotonic() + seconds
         with self.changed:
@@ -216,7 +216,7 @@ class Edge:
     def __exit__(self, exc_type, *exc):
         self.process.send_signal(signal.SIGTERM)
         try:
-            status = self.process.wait(15)
+            status = self.process.wait(60)
         except subprocess.TimeoutExpired:
             self.process.kill()
             status = self.process.wait()

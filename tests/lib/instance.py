@@ -26,6 +26,7 @@ import time
 from pathlib import Path
 
 import approvals
+import machine
 import pki
 import signers
 import softhsm
@@ -44,6 +45,7 @@ class Reply:
         self.headers = response.headers
         self.body = response.read()
         self.elapsed = None
+        self.took = None  # the same without what the machine lost
 
     @property
     def json(self):
@@ -53,7 +55,7 @@ class Reply:
 class Client:
     """HTTPS with a client certificate; one kept connection, made anew when it broke."""
 
-    def __init__(self, port, ca, certificate, key, timeout=30):
+    def __init__(self, port, ca, certificate, key, timeout=60):
         self.connection = None
         self.port = port
         self.context = ssl.create_default_context(cafile=ca)
@@ -88,6 +90,7 @@ class Client:
             self.connection.request(method, path, body, headers)
             reply = Reply(self.connection.getresponse())
             reply.elapsed = time.monotonic() - start
+            reply.took = machine.seconds(start, start + reply.elapsed)
         except (OSError, http.client.HTTPException):
             self.close()
             raise
@@ -226,7 +229,7 @@ class Instance:
     def run(self, *more):
         """Run countersignd to its end: (exit status, output)."""
         self.write_files()
-        done = subprocess.run(self.command(*more), timeout=60, text=True, stdout=subprocess.PIPE,
+        done = subprocess.run(self.command(*more), timeout=120, text=True, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT)
         return done.returncode, done.stdout
 
@@ -248,7 +251,7 @@ class Instance:
             return []
         return [json.loads(line) for line in self.log_file.read_text().splitlines() if line.startswith("{")]
 
-    def wait(self, condition, what, seconds=20):
+    def wait(self, condition, what, seconds=60):
         end = time.monotonic() + seconds
         while not condition():
             if self.process and self.process.poll() is not None:
@@ -273,7 +276,7 @@ class Instance:
         """Ask the daemon to end; its exit status."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(15)
+        return self.process.wait(60)
 
     def end(self):
         try:
@@ -304,7 +307,7 @@ class Instance:
     def request(self, request_id):
         return self.client("auditor1").get(f"/v1/requests/{request_id}").json
 
-    def wait_state(self, request_id, state, seconds=20):
+    def wait_state(self, request_id, state, seconds=60):
         self.wait(lambda: self.request(request_id)["state"] == state, f"state {state} of {request_id}", seconds)
 
     def head(self):

@@ -57,7 +57,7 @@ class Reader:
 class Connection:
     """One connection to one child; `hello` is what it said first."""
 
-    def __init__(self, path, timeout=10):
+    def __init__(self, path, timeout=60):
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.settimeout(timeout)
         try:

@@ -52,7 +52,7 @@ class Tpm(softhsm.Token):
             raise
 
     def wait_ready(self):
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60
         while not (self.socket.exists() and Path(f"{self.socket}.ctrl").exists()):
             assert self.process.poll() is None and time.monotonic() < end, "swtpm does not listen"
             time.sleep(0.02)
@@ -94,7 +94,7 @@ class Tpm(softhsm.Token):
     def command(self, data):
         """What the TPM answers to a command, without its header. Only while nobody else is connected."""
         with socket.socket(socket.AF_UNIX) as s:
-            s.settimeout(20)
+            s.settimeout(60)
             s.connect(str(self.socket))
             s.sendall(data)
             answer = s.recv(4096)

@@ -470,13 +470,13 @@ enum cs_rc cs_core_wait(struct cs_core *c, const struct cs_caller *who, const ch
 {
 	enum cs_rc rc = CS_OK;
 
-	(void)who;
-	(void)id;
 	pthread_mutex_lock(&c->lock);
 	if (c->waiter_count == WAITERS_MAX)
 		rc = CS_FAIL(e, CS_E_BUSY, "too many wait");
 	else
 		c->waiters[c->waiter_count++] = (struct waiter){ revision, deadline, fn, arg };
 	pthread_mutex_unlock(&c->lock);
+	if (rc == CS_OK)
+		tell("waits", who->principal->name, id ? id : "");
 	return rc;
 }
