@@ -12,6 +12,7 @@ from pathlib import Path
 
 import softhsm
 
+CAP_SYS_PTRACE = 19
 CANARY = "canary-4417-pin-9083"
 softhsm.PIN = CANARY  # before anybody makes a token
 
@@ -64,12 +65,19 @@ def processes(it):
             yield f"child of signer {name}", child
 
 
+def may_trace():
+    """Root, unless a container has taken the right away."""
+    status = Path("/proc/self/status").read_text()
+    rights = int(next(line.split()[1] for line in status.splitlines() if line.startswith("CapEff:")), 16)
+    return rights >> CAP_SYS_PTRACE & 1
+
+
 def shown(pid, file):
-    """What a process shows of itself in /proc, to this user: of a signer, which nobody may trace, only root sees all."""
+    """What a process shows of itself in /proc: of a signer, only to who may trace any process."""
     try:
         return Path(f"/proc/{pid}/{file}").read_bytes()
     except PermissionError:
-        assert os.geteuid() != 0
+        assert not may_trace()
         return b""
 
 
