@@ -72,7 +72,9 @@ def main():
 
         # the control: the same race under as many keys is as many signatures, and the check says so
         replies, wrong = race(it, dev, lambda client, n: client.submit("app-dev", b"%d" % n, key=f"own-{n}"))
-        assert f"{COUNT} calls of the HSM" in wrong and f"{COUNT} intents" in wrong, wrong
+        counts = {what: int(count) for count, what in (word.split(" ", 1) for word in wrong)}
+        # more where the token is slow, and some are tried again
+        assert min(counts.get("calls of the HSM", 1), counts.get("intents", 1)) >= COUNT, wrong
         print(f"promise R12: {COUNT} parallel duplicates, 4 races: one intent, one call of C_Sign, one signature each; "
               f"under as many keys {COUNT} calls")
 
