@@ -15,7 +15,7 @@
 #include "signer/conn.h"
 #include "unit/unit_signer.h"
 
-#define TIMEOUT_US (CS_SECOND / 5)
+#define TIMEOUT_US (5 * CS_SECOND / 2) /* of a client that is to run out of it */
 #define PLENTY (20 * CS_SECOND)
 #define CONNECTIONS_MAX 4
 
@@ -159,9 +159,9 @@ static void teardown(void)
 	ck_assert_int_eq(rmdir(dir), 0);
 }
 
-static struct cs_signer *new_client(int64_t peer_uid)
+static struct cs_signer *new_client(int64_t peer_uid, int64_t timeout_us)
 {
-	const struct cs_signer_config config = { "prod", path, 1, TIMEOUT_US, peer_uid };
+	const struct cs_signer_config config = { "prod", path, 1, timeout_us, peer_uid };
 	struct cs_signer *s = NULL;
 	struct cs_err e = { 0 };
 
@@ -269,7 +269,7 @@ static const struct exchange {
 START_TEST(exchange)
 {
 	const struct exchange *row = &exchanges[_i];
-	struct cs_signer *s = new_client(-1);
+	struct cs_signer *s = new_client(-1, row->rc == CS_E_TIMEOUT ? TIMEOUT_US : PLENTY);
 	struct cs_err e = { 0 };
 	int results;
 	bool sent;
@@ -289,7 +289,7 @@ END_TEST
 
 START_TEST(a_connection_serves_many_exchanges)
 {
-	struct cs_signer *s = new_client((int64_t)geteuid());
+	struct cs_signer *s = new_client((int64_t)geteuid(), PLENTY);
 	struct cs_signer_health health;
 	struct cs_signer_hello hello;
 	struct cs_err e = { 0 };
@@ -312,7 +312,7 @@ END_TEST
 /* A child that ended between two exchanges costs nothing. */
 START_TEST(a_closed_idle_connection_is_replaced)
 {
-	struct cs_signer *s = new_client(-1);
+	struct cs_signer *s = new_client(-1, PLENTY);
 	struct cs_err e = { 0 };
 	int results;
 	bool sent;
@@ -360,7 +360,7 @@ static const struct pipeline {
 START_TEST(frames_behind_one_another)
 {
 	const struct pipeline *row = &pipelines[_i];
-	struct cs_signer *s = new_client(-1);
+	struct cs_signer *s = new_client(-1, row->rc[0] == CS_E_TIMEOUT ? TIMEOUT_US : PLENTY);
 	struct asking asks[PUT];
 
 	start_server(row->first, row->second);
@@ -507,7 +507,7 @@ END_TEST
 
 START_TEST(nobody_listens)
 {
-	struct cs_signer *s = new_client(-1);
+	struct cs_signer *s = new_client(-1, PLENTY);
 	struct cs_err e = { 0 };
 	int results;
 	bool sent;
@@ -521,7 +521,7 @@ END_TEST
 
 START_TEST(a_signer_of_another_user_is_not_asked)
 {
-	struct cs_signer *s = new_client((int64_t)geteuid() + 1);
+	struct cs_signer *s = new_client((int64_t)geteuid() + 1, PLENTY);
 	struct cs_err e = { 0 };
 	int results;
 	bool sent;
