@@ -23,8 +23,10 @@
 #include "store/sqlite/db.h"
 
 #define FIRST_SIZE 16 /* entries that a range has room for at first */
-#define FILTERED_MAX \
-	(16 * 1048576) /* rows, one byte for each; those of 4,000,000 requests at least */
+
+/* Rows of all filters together, a byte each; those of 4,000,000 requests at least. Ranges that find
+ * no room do without. */
+#define FILTERED_MAX (16 * 1048576)
 
 static const char looking[] = "looking for a request";
 
