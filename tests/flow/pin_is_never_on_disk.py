@@ -10,6 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import machine
 import softhsm
 
 CAP_SYS_PTRACE = 19
@@ -120,7 +121,7 @@ def recover(it, part, pid):
         children = signer.child_pids() if signer.process.poll() is None else []
         signer.process.wait()
         for child in children:
-            it.wait(lambda c=child: not Path(f"/proc/{c}").exists(), "end of its children")
+            it.wait(lambda c=child: not machine.lives(c), "end of its children")
         before = len(signer.events("child-ready"))
         signer.start(wait=False)
         signer.wait(lambda: len(signer.events("child-ready")) > before, "signer")

@@ -367,7 +367,7 @@ class Life(unittest.TestCase):
             signer.process.kill()
             signer.process.wait()
             signer.process = None
-            signer.wait(lambda: not any(Path(f"/proc/{pid}").exists() for pid in children), "end of the children")
+            signer.wait(lambda: not any(map(machine.lives, children)), "end of the children")
 
     def test_a_child_that_logs_in_does_not_outlive_the_parent(self):
         """It would keep the socket and the state directory, and no other signer could start."""
@@ -382,9 +382,9 @@ class Life(unittest.TestCase):
             signer.process.wait()
             signer.process = None
             try:
-                signer.wait(lambda: not Path(f"/proc/{child}").exists(), "end of the child")
+                signer.wait(lambda: not machine.lives(child), "end of the child")
             finally:
-                if Path(f"/proc/{child}").exists():
+                if machine.lives(child):
                     os.kill(child, signal.SIGKILL)
 
     def test_process_is_hardened(self):

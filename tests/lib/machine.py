@@ -60,6 +60,15 @@ def disk(syncs):
     return syncs * statistics.median(took)
 
 
+def lives(pid):
+    """Is it there and no zombie? What loses its parent is one for ever where the first process collects nobody."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as stat:
+            return stat.read().rpartition(")")[2].split()[0] not in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
 def free_port():
     """A port to listen on that nobody is given by chance, as one of bind(2) with port 0 would be when it is free again."""
     start = int.from_bytes(os.urandom(2), "big") % len(PORTS)
