@@ -98,6 +98,8 @@ def tool(name):
 
 
 PROMTOOL, PROMETHEUS = tool("promtool"), tool("prometheus")
+# of a hundred commits or fewer a single slow one is enough for it to be pending
+OF_THE_MACHINE = {"CountersignFsyncSlow"}
 
 
 def unit_tests(cases):
@@ -353,7 +355,8 @@ class Watches(unittest.TestCase):
 
         prometheus.wait(lambda: len(rules()) == len(CASES) and all(r["health"] == "ok" for r in rules().values()),
                         "evaluation of the rules")
-        prometheus.wait(lambda: all(rule["state"] == "inactive" for rule in rules().values()), "rest of all alerts")
+        prometheus.wait(lambda: {name for name, rule in rules().items() if rule["state"] != "inactive"} <= OF_THE_MACHINE,
+                        "rest of all alerts")
         self.it.signers["prod"].end()
         prometheus.wait(lambda: rules()["CountersignSignerDown"]["state"] == "pending", "pending alert")
 
