@@ -101,8 +101,9 @@ def crash_all(it, work):
             pid = dict(processes(it))[part]
             check_environments(it)
             assert it.agent.submit("app-dev", f"{number} {part}".encode()).status in (200, 201, 202)
+            children = [child for name, child in processes(it) if name == f"child of {part}"]
             os.kill(pid, number)
-            recover(it, part, pid)
+            recover(it, part, pid, children)
             crashes += 1
             found, count = hits([it.directory, work, *(s.directory for s in it.signers.values())], pin_files)
             read += count
@@ -111,14 +112,13 @@ def crash_all(it, work):
     return crashes, read
 
 
-def recover(it, part, pid):
-    """What a service manager would do."""
+def recover(it, part, pid, children):
+    """What a service manager would do. A signer's children use its state until they have noticed."""
     if part == "daemon":
         it.process.wait()
         it.start(ready=False)
     elif part.startswith("signer"):
         signer = it.signers[part.split(" ")[1]]
-        children = signer.child_pids() if signer.process.poll() is None else []
         signer.process.wait()
         for child in children:
             it.wait(lambda c=child: not machine.lives(c), "end of its children")
