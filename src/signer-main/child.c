@@ -196,7 +196,7 @@ static enum cs_rc prepare(const struct cs_child *c, struct cs_p11 *p11,
 		rc = cs_keyring_new(c->accepted->policy, c->accepted->token, p11, *journalp,
 				    o->selftest_us, keyringp, e);
 	if (rc == CS_OK)
-		cs_keyring_selftest_all(*keyringp);
+		cs_keyring_selftest_all(*keyringp, c->hung_keys);
 	if (rc == CS_OK && cs_keyring_is_lost(*keyringp))
 		rc = CS_FAIL(e, CS_E_HSM, "the session was lost during the first self-tests");
 	return rc;

@@ -10,11 +10,13 @@
 #include "p11/p11.h"
 #include "signer-main/accepted.h"
 #include "signer-main/exits.h"
+#include "signer-main/hung_keys.h"
 
 /** All borrowed from the parent's memory, as it was at the fork; restarts as they are now. */
 struct cs_child {
 	const struct cs_options *options;
 	const struct cs_accepted *accepted;
+	const struct cs_hung_keys *hung_keys;
 	const struct cs_counter *restarts;
 	unsigned slot;
 	int listen_fd;

@@ -148,7 +148,7 @@ static enum cs_rc rotate(struct cs_journal *j, struct cs_err *e)
 enum cs_rc cs_journal_begin(struct cs_journal *j, const struct cs_journal_entry *entry,
 			    struct cs_err *e)
 {
-	struct line l = { .event = entry->request ? "sign-begin" : "selftest-begin",
+	struct line l = { .event = entry->request ? "sign-begin" : CS_JOURNAL_SELFTEST_BEGIN,
 			  .entry = entry };
 	enum cs_rc rc = CS_OK;
 

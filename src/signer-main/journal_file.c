@@ -74,40 +74,43 @@ static enum cs_rc last_rotated(const char *state, unsigned slot, int64_t *seqp, 
 	return CS_OK;
 }
 
-/* seq of one line, 0 when it cannot be read */
-static int64_t line_seq(const char *line, size_t len)
+/* a line, and its seq; NULL when it cannot be read */
+static struct cs_json *parse_line(const char *line, size_t len, int64_t *seqp)
 {
 	struct cs_bytes in = { (const uint8_t *)line, len };
 	struct cs_json *root = NULL;
 	const struct cs_json *seq;
-	int64_t value = 0;
 
 	if (cs_json_parse(in, LINE_TEXT_MAX, "journal line", &root, NULL) != CS_OK)
-		return 0;
+		return NULL;
 	seq = cs_json_get(root, "seq");
-	if (seq && seq->kind == CS_JSON_INT)
-		value = seq->number;
-	cs_json_free(root);
-	return value > 0 ? value : 0;
+	if (!seq || seq->kind != CS_JSON_INT || seq->number <= 0) {
+		cs_json_free(root);
+		return NULL;
+	}
+	*seqp = seq->number;
+	return root;
 }
 
-/* the last whole line that can be read; after a crash the ones behind it may be cut */
-static int64_t last_seq(const char *tail, size_t len)
+/* The last whole line that can be read; after a crash the ones behind it may be cut. NULL when
+ * there is none. The caller frees it. */
+static struct cs_json *last_line(const struct cs_buf *tail, int64_t *seqp)
 {
-	size_t end = len;
+	const char *text = cs_buf_str(tail);
+	size_t end = tail->len;
 
 	while (end > 0) {
 		size_t start = end;
-		int64_t seq;
+		struct cs_json *line;
 
-		while (start > 0 && tail[start - 1] != '\n')
+		while (start > 0 && text[start - 1] != '\n')
 			start--;
-		seq = line_seq(tail + start, end - start);
-		if (seq > 0)
-			return seq;
+		line = parse_line(text + start, end - start, seqp);
+		if (line)
+			return line;
 		end = start > 0 ? start - 1 : 0;
 	}
-	return 0;
+	return NULL;
 }
 
 static enum cs_rc read_tail(const char *path, struct cs_buf *tail, int64_t *sizep, struct cs_err *e)
@@ -138,6 +141,7 @@ enum cs_rc cs_journal_last(const char *state, unsigned slot, int64_t *seqp, int6
 			   bool *cutp, struct cs_err *e)
 {
 	char path[CS_JOURNAL_PATH_MAX];
+	struct cs_json *line = NULL;
 	struct cs_buf tail;
 	enum cs_rc rc;
 
@@ -152,13 +156,41 @@ enum cs_rc cs_journal_last(const char *state, unsigned slot, int64_t *seqp, int6
 		goto out;
 	}
 	*cutp = tail.data[tail.len - 1] != '\n';
-	*seqp = last_seq(cs_buf_str(&tail), tail.len);
-	if (*seqp == 0)
+	line = last_line(&tail, seqp);
+	if (!line)
 		rc = CS_FAIL(
 			e, CS_E_CORRUPT,
 			"journal %s: none of its last lines can be read; move it away and keep it",
 			path);
 out:
+	cs_json_free(line);
+	cs_buf_done(&tail);
+	return rc;
+}
+
+enum cs_rc cs_journal_open_selftest(const char *state, unsigned slot, struct cs_sha256 *spkip,
+				    struct cs_err *e)
+{
+	char path[CS_JOURNAL_PATH_MAX];
+	struct cs_json *line = NULL;
+	const char *event, *spki;
+	struct cs_buf tail;
+	int64_t size, seq;
+	enum cs_rc rc;
+
+	cs_buf_init(&tail, TAIL_MAX);
+	cs_journal_path(state, slot, path);
+	rc = read_tail(path, &tail, &size, e);
+	if (rc != CS_OK)
+		goto out;
+	line = last_line(&tail, &seq);
+	event = cs_json_string(cs_json_get(line, "event"));
+	spki = cs_json_string(cs_json_get(line, "spki_sha256"));
+	if (!event || strcmp(event, CS_JOURNAL_SELFTEST_BEGIN) != 0 || !spki ||
+	    !cs_sha256_from_hex(spki, spkip))
+		rc = CS_FAIL(e, CS_E_NOT_FOUND, "journal %s: no self-test is under way", path);
+out:
+	cs_json_free(line);
 	cs_buf_done(&tail);
 	return rc;
 }

@@ -9,7 +9,9 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/hash.h"
 
+#define CS_JOURNAL_SELFTEST_BEGIN "selftest-begin" /* a line's event */
 #define CS_JOURNAL_PATH_MAX 4200 /* a state directory of 4000 bytes and the name */
 
 /** STATE/journal-N.ndjson, and STATE/journal-N.SEQ.ndjson once rotated. */
@@ -27,5 +29,14 @@ void cs_journal_rotated_path(const char *state, unsigned slot, int64_t seq,
  */
 enum cs_rc cs_journal_last(const char *state, unsigned slot, int64_t *seqp, int64_t *sizep,
 			   bool *cutp, struct cs_err *e) CS_MUST_CHECK;
+
+/**
+ * The key whose self-test has begun with the last line that can be read, and so has not ended: of a
+ * child that was killed, what it was doing.
+ *
+ * @return CS_E_NOT_FOUND when that line says anything else
+ */
+enum cs_rc cs_journal_open_selftest(const char *state, unsigned slot, struct cs_sha256 *spkip,
+				    struct cs_err *e) CS_MUST_CHECK;
 
 #endif

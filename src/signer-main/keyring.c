@@ -275,12 +275,39 @@ void cs_keyring_selftest(struct cs_keyring *kr)
 		test_slot(kr, s);
 }
 
-void cs_keyring_selftest_all(struct cs_keyring *kr)
+static const struct cs_hung_key *hung_key(const struct cs_hung_keys *hung, const struct slot *s)
 {
+	return cs_hung_keys_find(hung, cs_pk_spki_sha256(s->key->pk));
+}
+
+/* a key that would cost this child its life, too */
+static void set_aside(struct slot *s, const struct cs_hung_key *hung)
+{
+	s->tested = hung->at;
+	s->next = hung->until;
+	s->usable = false;
+	snprintf(s->problem, sizeof(s->problem),
+		 "key %s: its self-test does not return, %u times so far; it is tried again later",
+		 s->key->name, hung->times);
+}
+
+void cs_keyring_selftest_all(struct cs_keyring *kr, const struct cs_hung_keys *hung)
+{
+	bool others_work;
 	size_t i;
 
 	for (i = 0; i < kr->count && !cs_p11_is_lost(kr->p11); i++)
-		test_slot(kr, &kr->slots[i]);
+		if (!hung_key(hung, &kr->slots[i]))
+			test_slot(kr, &kr->slots[i]);
+	others_work = witness(kr) != NULL;
+	for (i = 0; i < kr->count && !cs_p11_is_lost(kr->p11); i++) {
+		const struct cs_hung_key *key = hung_key(hung, &kr->slots[i]);
+
+		if (key && others_work)
+			set_aside(&kr->slots[i], key);
+		else if (key)
+			test_slot(kr, &kr->slots[i]);
+	}
 }
 
 bool cs_keyring_is_lost(struct cs_keyring *kr)

@@ -9,6 +9,7 @@
 
 #include "format/format.h"
 #include "p11/p11.h"
+#include "signer-main/hung_keys.h"
 #include "signer-main/journal.h"
 #include "signer/protocol.h"
 
@@ -26,8 +27,12 @@ enum cs_rc cs_keyring_new(const struct cs_policy *policy, size_t token, struct c
 			  struct cs_err *e) CS_MUST_CHECK;
 void cs_keyring_free(struct cs_keyring *kr);
 
-/** Self-test every key once, until the token turns out to be lost. */
-void cs_keyring_selftest_all(struct cs_keyring *kr);
+/**
+ * Self-test every key once, until the token turns out to be lost; those that hung last. When others
+ * work these are set aside for their time, as it is not the token; when none does, they are tested
+ * like the rest.
+ */
+void cs_keyring_selftest_all(struct cs_keyring *kr, const struct cs_hung_keys *hung);
 /** Self-test the key that is longest due, if one is. */
 void cs_keyring_selftest(struct cs_keyring *kr);
 /** When the next self-test is due (cs_clock_mono); INT64_MAX when there is no key. */

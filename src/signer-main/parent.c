@@ -27,6 +27,7 @@
 #include "base/notify.h"
 #include "signer-main/child.h"
 #include "signer-main/journal.h"
+#include "signer-main/journal_file.h"
 
 #define CHILDREN_MAX 64
 #define START_LIMIT (120 * CS_SECOND) /* longer than any login that still returns */
@@ -34,6 +35,7 @@
 #define BACKOFF_MIN (CS_SECOND / 10)
 #define BACKOFF_MAX (5 * CS_SECOND)
 #define PROVEN (5 * CS_SECOND) /* a child that served this long starts without back-off again */
+#define BETWEEN_TRIES (5 * CS_SECOND) /* of children, with a key that hung; longer than a start */
 #define SYNC_PERIOD CS_SECOND
 #define LOCK_PATH_MAX 4096
 
@@ -60,6 +62,7 @@ struct parent {
 	bool logged_in; /* some child's login succeeded */
 	bool told_ready, reloading, stopping, pin_refused;
 	enum cs_exit status;
+	struct cs_hung_keys hung_keys;
 	struct cs_counter *restarts; /* in memory that the children see, too */
 	size_t count;
 	struct slot slots[CHILDREN_MAX];
@@ -149,12 +152,15 @@ static _Noreturn void run_child(struct parent *p, unsigned slot, int report_fd)
 {
 	struct cs_child child = { .options = p->o,
 				  .accepted = &p->accepted,
+				  .hung_keys = &p->hung_keys,
 				  .restarts = p->restarts,
 				  .slot = slot,
 				  .listen_fd = p->listen_fd,
 				  .report_fd = report_fd };
 	size_t i;
 
+	/* a try may cost a child its life: not that of all at once */
+	cs_hung_keys_delay(&p->hung_keys, slot * BETWEEN_TRIES);
 	/* against stray writes of the module: the others tell the number, too */
 	(void)mprotect(p->restarts, sizeof(*p->restarts), PROT_READ);
 	close(p->signal_fd);
@@ -299,6 +305,18 @@ static void judge_end(struct parent *p, int exit_status)
 		tell_ready(p, "waiting for the token");
 }
 
+/* A call of the module did not return. In a self-test it may be the key's fault, and the next child
+ * has to know which one it was. */
+static void note_hung_key(struct parent *p, const struct slot *s)
+{
+	const unsigned number = (unsigned)(s - p->slots);
+	struct cs_err e = { 0 };
+	struct cs_sha256 spki;
+
+	if (cs_journal_open_selftest(p->o->state, number, &spki, &e) == CS_OK)
+		cs_hung_keys_add(&p->hung_keys, &spki);
+}
+
 static void child_ended(struct parent *p, struct slot *s, int wstatus)
 {
 	bool asked = s->state == STOPPING;
@@ -309,6 +327,8 @@ static void child_ended(struct parent *p, struct slot *s, int wstatus)
 		cs_log(CS_LOG_ERROR, "child-killed", "child %zu: %s%s", (size_t)(s - p->slots),
 		       strsignal(WTERMSIG(wstatus)),
 		       WTERMSIG(wstatus) == SIGKILL ? "; a PKCS#11 call may have hung" : "");
+	if (WIFSIGNALED(wstatus) && WTERMSIG(wstatus) == SIGKILL)
+		note_hung_key(p, s);
 	/* one that was asked and had to be killed ended by a deadline all the same */
 	if (!asked || !clean)
 		cs_counter_add(p->restarts, 1);
@@ -358,6 +378,7 @@ static void reload(struct parent *p)
 	cs_log(CS_LOG_INFO, "policy-accepted", "version %lld", (long long)fresh.policy->version);
 	cs_policy_unref(p->accepted.policy);
 	p->accepted = fresh;
+	p->hung_keys.count = 0; /* somebody may have mended them */
 	p->generation++;
 	p->reloading = true;
 	/* A new PIN may have come with it; then the marker decides. But a copy of the PIN that was

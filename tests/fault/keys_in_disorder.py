@@ -10,6 +10,7 @@ import time
 import unittest
 from pathlib import Path
 
+import machine
 import signer_client
 import signers
 import softhsm
@@ -57,6 +58,10 @@ class SetAside(unittest.TestCase):
             result = sign(c, number)
             self.assertEqual((result.outcome, result.code), (signer_client.NOT_TRIED, "key"), (number, result))
 
+    def tries(self, signer):
+        """How many self-tests did not return."""
+        return len([line for line in signer.events("child-killed") if "hung" in line["message"]])
+
     def test_from_the_start(self):
         """More keys in a row than errors that condemn a token, and the last one works."""
         for rv in DOUBTFUL:
@@ -86,6 +91,39 @@ class SetAside(unittest.TestCase):
                 signer.wait(lambda: c.status().ready, "the key that is back")
                 self.works(c, 2)
             self.assertEqual(len(signer.calls("C_Login")), 1)
+
+    def test_that_hang(self):
+        """Each costs a child when it is tried, and is tried less and less often: in between all the others sign."""
+        hung = (1, 4)
+        with new(*(f"C_Sign hang 60000 id:0{n}" for n in hung), options=("--call-timeout", "300")) as signer:
+            signer.start(wait=False)
+            signer.wait(lambda: self.tries(signer) >= 2 * len(hung), "second tries")
+            quiet = time.monotonic() + 5  # the third are 8 s after the second, or later
+            before = None
+            while time.monotonic() < quiet:
+                with signer.connect() as c:
+                    self.works(c, 2, 3, 5)
+                    self.is_set_aside(c, *hung)
+                    self.assertIn("does not return", c.status().message)
+                self.assertIn(before, (None, signer.child_pids()))
+                before = signer.child_pids()
+            signer.rules()
+            with signer.connect() as c:
+                signer.wait(lambda: c.status().ready, "the keys that are back", 120)
+                self.works(c, 1, 2, 3, 4, 5)
+
+    def test_all_that_hang_are_the_token(self):
+        """The control: none is set aside, and all are back when the first one is."""
+        with new("C_Sign hang 60000", options=("--call-timeout", "300")) as signer:
+            signer.start(wait=False)
+            signer.wait(lambda: self.tries(signer) >= 15, "tries")
+            self.assertFalse(signer.events("keys-not-usable"))
+            signer.rules()
+            back = time.monotonic()
+            signer.wait_log("child-ready")
+            self.assertLess(machine.seconds(back), 10)
+            with signer.connect() as c:
+                self.works(c, 1, 2, 3, 4, 5)
 
     @unittest.skipUnless(FULL, "takes long")
     def test_while_nobody_signs(self):

@@ -17,6 +17,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "signer-main/hung_keys.h"
 #include "signer-main/journal.h"
 #include "signer-main/journal_file.h"
 #include "signer-main/options.h"
@@ -337,6 +338,84 @@ START_TEST(the_end_of_a_journal)
 }
 END_TEST
 
+#define SPKI "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
+#define BEGUN "{\"event\":\"selftest-begin\",\"seq\":7,\"spki_sha256\":\"" SPKI "\"}\n"
+
+static const struct {
+	const char *text;
+	bool open;
+} selftests[] = {
+	{ BEGUN, true },
+	{ BEGUN "{\"event\":\"selftest-e", true }, /* cut: it was not written to the end */
+	{ BEGUN "{\"event\":\"selftest-end\",\"seq\":8,\"spki_sha256\":\"" SPKI "\"}\n", false },
+	{ BEGUN "{\"event\":\"note\",\"message\":\"start\",\"seq\":8}\n", false },
+	{ "{\"event\":\"sign-begin\",\"seq\":7,\"spki_sha256\":\"" SPKI "\"}\n", false },
+	{ "{\"event\":\"selftest-begin\",\"seq\":7}\n", false },
+	{ "{\"event\":\"selftest-begin\",\"seq\":7,\"spki_sha256\":\"00\"}\n", false },
+	{ "garbage\n", false },
+	{ "", false },
+};
+
+START_TEST(a_selftest_that_has_not_ended)
+{
+	struct cs_sha256 got = { 0 }, want;
+	struct cs_err e = { 0 };
+
+	ck_assert(cs_sha256_from_hex(SPKI, &want));
+	write_file(selftests[_i].text);
+	ck_assert_int_eq(cs_journal_open_selftest(dir, 3, &got, &e),
+			 selftests[_i].open ? CS_OK : CS_E_NOT_FOUND);
+	ck_assert(cs_sha256_equal(&got, &want) == selftests[_i].open);
+	unlink(path);
+	ck_assert_int_eq(cs_journal_open_selftest(dir, 3, &got, &e), CS_E_IO);
+}
+END_TEST
+
+/* The n-th time in a row: seconds until it is tried again. */
+static const int64_t pauses[] = { 2, 8, 32, 128, 512, 900, 900 };
+
+START_TEST(a_key_that_hangs_again_waits_longer)
+{
+	const struct cs_sha256 first = { { 1 } }, second = { { 2 } };
+	struct cs_hung_keys h = { 0 };
+
+	ck_assert_ptr_null(cs_hung_keys_find(&h, &first));
+	for (size_t i = 0; i < CS_COUNT(pauses); i++) {
+		const int64_t before = cs_clock_mono();
+		const struct cs_hung_key *key;
+
+		cs_hung_keys_add(&h, &first);
+		key = cs_hung_keys_find(&h, &first);
+		ck_assert_ptr_nonnull(key);
+		ck_assert_uint_eq(key->times, i + 1);
+		ck_assert_int_ge(key->until - before, pauses[i] * CS_SECOND);
+		ck_assert_int_lt(key->until - before, (pauses[i] + 60) * CS_SECOND);
+		ck_assert_int_gt(key->at, 0);
+	}
+	ck_assert_ptr_null(cs_hung_keys_find(&h, &second));
+	cs_hung_keys_add(&h, &second);
+	ck_assert_uint_eq(cs_hung_keys_find(&h, &second)->times, 1);
+	cs_hung_keys_delay(&h, 100 * CS_SECOND);
+	ck_assert_int_gt(cs_hung_keys_find(&h, &second)->until, cs_clock_mono() + 90 * CS_SECOND);
+
+	h.list[0].until -= 6000 * CS_SECOND; /* more than an hour ago */
+	cs_hung_keys_add(&h, &first);
+	ck_assert_uint_eq(cs_hung_keys_find(&h, &first)->times, 1);
+}
+END_TEST
+
+START_TEST(more_keys_hang_than_are_noted)
+{
+	struct cs_hung_keys h = { 0 };
+
+	for (uint8_t i = 0; i < CS_HUNG_KEYS_MAX + 3; i++)
+		cs_hung_keys_add(&h, &(struct cs_sha256){ { i } });
+	ck_assert_uint_eq(h.count, CS_HUNG_KEYS_MAX);
+	ck_assert_ptr_nonnull(cs_hung_keys_find(&h, &(struct cs_sha256){ { 63 } }));
+	ck_assert_ptr_null(cs_hung_keys_find(&h, &(struct cs_sha256){ { 64 } }));
+}
+END_TEST
+
 START_TEST(a_journal_that_cannot_be_read_is_kept)
 {
 	static const char *const texts[] = { "garbage\n", "{\"seq\":0}\n", "{\"seq\":\"7\"}\n",
@@ -393,6 +472,9 @@ int main(void)
 	suite_add_tcase(suite, options);
 	tcase_add_checked_fixture(journal, setup, teardown);
 	tcase_add_test(journal, lines_are_as_documented);
+	tcase_add_loop_test(journal, a_selftest_that_has_not_ended, 0, (int)CS_COUNT(selftests));
+	tcase_add_test(journal, a_key_that_hangs_again_waits_longer);
+	tcase_add_test(journal, more_keys_hang_than_are_noted);
 	tcase_add_loop_test(journal, the_end_of_a_journal, 0,
 			    (int)(sizeof(ends) / sizeof(ends[0])));
 	tcase_add_test(journal, a_journal_that_cannot_be_read_is_kept);
