@@ -456,6 +456,9 @@ enum cs_rc cs_core_repair(struct cs_core *c, struct cs_store *s, struct cs_err *
 /** Judge every waiting request again under c's new policy; in the reload's transaction. */
 enum cs_rc cs_core_rejudge(struct cs_core *c, struct cs_store *s, struct cs_policy *policy,
 			   struct cs_err *e) CS_MUST_CHECK;
+/** Judge one that came out of an attempt again; on the writer's thread, in a transaction. */
+enum cs_rc cs_core_rejudge_one(struct cs_core *c, struct cs_store *s, const char *id,
+			       struct cs_err *e) CS_MUST_CHECK;
 enum cs_rc cs_timer_start(struct cs_core *c, struct cs_err *e) CS_MUST_CHECK;
 void cs_timer_stop(struct cs_core *c);
 /** The thread that asks every signer how it is. */

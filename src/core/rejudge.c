@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A new policy: requests that wait are judged again, in the transaction that records it. What is
- * being signed goes on.
+ * being signed goes on, and is judged when the attempt has ended without a signature.
  */
 #include "core/internal.h"
 
@@ -78,6 +78,12 @@ static enum cs_rc rejudge_one(struct cs_core *c, struct cs_store *s, const char 
 out:
 	cs_case_free(k);
 	return rc;
+}
+
+enum cs_rc cs_core_rejudge_one(struct cs_core *c, struct cs_store *s, const char *id,
+			       struct cs_err *e)
+{
+	return rejudge_one(c, s, id, CS_ST_APPROVED, c->policy, e);
 }
 
 enum cs_rc cs_core_rejudge(struct cs_core *c, struct cs_store *s, struct cs_policy *policy,

@@ -101,7 +101,7 @@ static enum cs_rc move_failed(struct cs_attempt *a, struct cs_store *s, struct c
 }
 
 /** Some artifacts are left: back to approved, and the timer tries again. The outcomes' events say
- * why. */
+ * why. A policy that came during the attempt judges it now. */
 static enum cs_rc move_back(struct cs_attempt *a, struct cs_store *s, struct cs_err *e)
 {
 	const int64_t tries = a->k->row.attempts;
@@ -114,7 +114,12 @@ static enum cs_rc move_back(struct cs_attempt *a, struct cs_store *s, struct cs_
 		.next_attempt = cs_clock_now() + (delay < BACKOFF_MAX ? delay : BACKOFF_MAX),
 	};
 
-	return cs_core_change(a->core, s, a->k->row.num, &change, e);
+	struct cs_err changed = { 0 };
+	enum cs_rc rc = cs_core_change(a->core, s, a->k->row.num, &change, e);
+
+	if (rc == CS_OK && cs_core_policy_is(a->core, a->k->policy, &changed) != CS_OK)
+		rc = cs_core_rejudge_one(a->core, s, a->k->row.id, e);
+	return rc;
 }
 
 /** The attempt is over: the artifacts' states decide what the request becomes. */

@@ -3,6 +3,7 @@
 
 import copy
 import json
+import os
 import signal
 import unittest
 
@@ -81,6 +82,21 @@ class Reload(unittest.TestCase):
         self.it.signers["dev"].signal(signal.SIGHUP)
         self.it.approve(request_id, "approver3")
         self.it.wait_state(request_id, "signed")
+
+    def test_a_raised_quorum_takes_back_what_an_attempt_left(self):
+        child, = self.it.signers["prod"].child_pids()
+        os.kill(child, signal.SIGSTOP)
+        self.addCleanup(os.kill, child, signal.SIGCONT)
+        request_id = self.agent.submit("app-prod", b"1").json["id"]
+        self.it.approve(request_id, "approver1", "approver2")
+        self.it.wait_state(request_id, "signing")
+        self.next_policy()
+        self.key("app-prod")["quorum"] = [{"group": "release", "count": 2}, {"group": "security", "count": 1}]
+        self.it.write_files()
+        self.it.process.send_signal(signal.SIGHUP)
+        self.it.wait_state(request_id, "pending")
+        lines, head = self.it.export()
+        self.assertEqual(self.it.verify(lines, head)[0], 0)
 
     def test_a_replaced_key_cancels_what_waits_for_the_old_one(self):
         request_id = self.agent.submit("app-prod", b"1").json["id"]
