@@ -113,7 +113,6 @@ static enum cs_rc move_back(struct cs_attempt *a, struct cs_store *s, struct cs_
 		.new_revision = cs_store_next_seq(s) - 1, /* the last outcome's event */
 		.next_attempt = cs_clock_now() + (delay < BACKOFF_MAX ? delay : BACKOFF_MAX),
 	};
-
 	struct cs_err changed = { 0 };
 	enum cs_rc rc = cs_core_change(a->core, s, a->k->row.num, &change, e);
 
