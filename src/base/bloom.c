@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A bit for each of a member's probes. A hash whose bits are not all there was never added.
+ * Must never deny a member. See bloom.h.
+ */
 #include "base/bloom.h"
 
 #include <stdlib.h>

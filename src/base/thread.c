@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Threads of the daemon: their start, their names, and who gives way.
+ * See thread.h.
+ */
 #include "base/thread.h"
 
 #include <assert.h>

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * How long a key that hung is left alone: longer each time, and never for good.
+ * Must not decide whether it is the key's fault; keyring.c does. See hung_keys.h.
+ */
 #include "signer-main/hung_keys.h"
 
 #include "base/clock.h"
