@@ -222,15 +222,15 @@ static enum cs_rc read_filter(struct cs_store *s, size_t range, struct cs_err *e
 	return CS_OK;
 }
 
-/** Whether the table may have a place; true when nothing is known. */
-static enum cs_rc may_have(struct cs_store *s, size_t range, int64_t place, bool *mayp,
-			   struct cs_err *e)
+/** CS_E_NOT_FOUND when the table does not have a place; CS_OK when it may, or nothing is known. */
+static enum cs_rc ask_filter(struct cs_store *s, size_t range, int64_t place, struct cs_err *e)
 {
 	const struct range *r = &s->places->ranges[range];
-	enum cs_rc rc = r->in_table ? CS_OK : read_filter(s, range, e);
+	const enum cs_rc rc = r->in_table ? CS_OK : read_filter(s, range, e);
 
-	*mayp = !r->in_table || cs_bloom_may_have(r->in_table, (uint64_t)place);
-	return rc;
+	if (rc != CS_OK || !r->in_table || cs_bloom_may_have(r->in_table, (uint64_t)place))
+		return rc;
+	return CS_E_NOT_FOUND;
 }
 
 /* --- the table --- */
@@ -384,7 +384,6 @@ enum cs_rc sq_places_next(struct cs_store *s, struct sq_places_walk *walk, int64
 {
 	const size_t range = range_of(s->places, walk->kind, walk->place);
 	const struct range *r = &s->places->ranges[range];
-	bool may = true;
 	sqlite3_stmt *st;
 	enum cs_rc rc;
 
@@ -396,9 +395,7 @@ enum cs_rc sq_places_next(struct cs_store *s, struct sq_places_walk *walk, int64
 			return CS_OK;
 		}
 	}
-	rc = may_have(s, range, walk->place, &may, e);
-	if (rc == CS_OK && !may)
-		rc = CS_E_NOT_FOUND;
+	rc = ask_filter(s, range, walk->place, e);
 	if (rc != CS_OK)
 		return rc;
 	st = sq_bind(s, SQ_PLACE_BEFORE, "iii", (int64_t)walk->kind, walk->place, walk->before);
