@@ -2,13 +2,6 @@
 -- From schema 1 to schema 2, in one transaction with foreign keys off. The log's rows stay where they are.
 -- What is created here is as in schema-2.sql, which says why. place() is the program's: see migrate.c.
 
-DROP TRIGGER event_chain;
-
-CREATE TRIGGER event_chain BEFORE INSERT ON event
-WHEN (NEW.seq - 1, NEW.prev) IS NOT (SELECT seq, hash FROM event ORDER BY seq DESC LIMIT 1)
- AND NOT (NEW.seq = 1 AND NEW.prev = zeroblob(32) AND NOT EXISTS (SELECT 1 FROM event))
-BEGIN SELECT RAISE(FAIL, 'the event does not follow the last one'); END;
-
 -- The new table takes the old one's name at the end: what refers to it then means the new one.
 CREATE TABLE request_2 (
 	num          INTEGER PRIMARY KEY,

@@ -49,7 +49,9 @@ enum cs_rc cs_store_revert(struct cs_store *s, struct cs_err *e) CS_MUST_CHECK;
 
 /* --- events --- */
 
-/** Append an event: seq, prev and hash are filled here. @param seqp may be NULL */
+/** Append an event: seq, prev and hash are filled here. CS_E_UNAVAILABLE: the log does not end as
+ * this connection left it, so another program wrote, and nothing is written behind that.
+ * @param seqp may be NULL */
 enum cs_rc cs_store_append(struct cs_store *s, struct cs_event *ev, int64_t *seqp,
 			   struct cs_err *e) CS_MUST_CHECK;
 /** The number that the next event will get; only in the writer's transaction. */

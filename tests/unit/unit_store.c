@@ -224,6 +224,33 @@ START_TEST(events_cannot_be_changed)
 }
 END_TEST
 
+/* What somebody did to the end of the log, who first got rid of the triggers. */
+static const char *const ends[] = {
+	"DROP TRIGGER event_delete; DELETE FROM event WHERE seq = 3",
+	"DROP TRIGGER event_delete; DELETE FROM event",
+	"DROP TRIGGER event_update; UPDATE event SET hash = zeroblob(32) WHERE seq = 3",
+	"DROP TRIGGER event_chain; INSERT INTO event (seq, bytes, hash, prev) "
+	"VALUES (9, x'00', zeroblob(32), zeroblob(32))",
+	"INSERT INTO event (seq, bytes, hash, prev) "
+	"SELECT 4, x'00', zeroblob(32), hash FROM event WHERE seq = 3",
+};
+
+START_TEST(nothing_is_written_behind_another_programs_event)
+{
+	struct cs_err e = { 0 };
+
+	append_committed(3);
+	ck_assert_int_eq(outside(ends[_i]), SQLITE_OK);
+	must(cs_store_begin(store, &e), &e);
+	for (int i = 0; i < 2; i++) {
+		ck_assert_int_eq(append("daemon", &e), CS_E_UNAVAILABLE);
+		ck_assert_ptr_nonnull(strstr(e.msg, "another program"));
+	}
+	cs_store_rollback(store);
+	ck_assert_int_eq(cs_store_next_seq(store), 4);
+}
+END_TEST
+
 START_TEST(a_backup_is_the_database_at_one_moment)
 {
 	struct cs_store *reader = NULL;
@@ -870,6 +897,8 @@ int main(void)
 	tcase_add_test(t, what_is_rolled_back_leaves_nothing_behind);
 	tcase_add_loop_test(t, events_cannot_be_changed, 0,
 			    (int)(sizeof(forbidden) / sizeof(forbidden[0])));
+	tcase_add_loop_test(t, nothing_is_written_behind_another_programs_event, 0,
+			    (int)(sizeof(ends) / sizeof(ends[0])));
 	tcase_add_test(t, a_backup_is_the_database_at_one_moment);
 	tcase_add_test(t, a_second_writer_is_refused);
 	tcase_add_test(t, a_newer_schema_is_refused);

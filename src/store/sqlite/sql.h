@@ -25,8 +25,7 @@
 	W(SAVEPOINT, "SAVEPOINT command")                                                          \
 	W(RELEASE, "RELEASE command")                                                              \
 	W(REVERT, "ROLLBACK TO command")                                                           \
-	W(EVENT_INSERT, "INSERT OR FAIL INTO event (seq, bytes, hash, prev) "                      \
-			"VALUES (?1, ?2, ?3, ?4)")                                                 \
+	W(EVENT_INSERT, "INSERT INTO event (seq, bytes, hash, prev) VALUES (?1, ?2, ?3, ?4)")      \
 	R(EVENT_LAST, "SELECT seq, hash FROM event ORDER BY seq DESC LIMIT 1")                     \
 	R(EVENT_HASH, "SELECT hash FROM event WHERE seq = ?1")                                     \
 	R(EVENT_RANGE, "SELECT seq, bytes FROM event WHERE seq BETWEEN ?1 AND ?2 ORDER BY seq")    \
