@@ -5,24 +5,24 @@
  * the key is made the generator of a copy of P-256. Only a "yes" of this file is used; after a "no"
  * the caller asks OpenSSL itself.
  */
-#define OPENSSL_SUPPRESS_DEPRECATED /* EC_GROUP_precompute_mult has no successor in OpenSSL 3 */
+#define OPENSSL_SUPPRESS_DEPRECATED /* tables and X, Y, Z have no successors in OpenSSL 3 */
 
 #include "base/pk_table.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include <gmp.h>
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
 #include <openssl/ec.h>
-#include <openssl/ecdsa.h>
 #include <openssl/obj_mac.h>
 
+#include "base/der.h"
+
 #define DIGEST_LEN 32
+#define NUMBER_LEN 32 /* of r, and of s */
 #define ORDER_LIMBS (256 / GMP_NUMB_BITS)
 #define POINT_LEN 65
-#define SIG_MAX 72 /* DER of two numbers of 33 bytes */
 
 struct cs_pk_table {
 	EC_GROUP *curve;
@@ -74,27 +74,6 @@ void cs_pk_table_free(struct cs_pk_table *t)
 	free(t);
 }
 
-/* The signature's numbers. Its DER must be the only one that they have. */
-static ECDSA_SIG *read_signature(struct cs_bytes sig)
-{
-	const uint8_t *p = sig.data;
-	uint8_t again[SIG_MAX + 8], *end = again;
-	ECDSA_SIG *s;
-	int len;
-
-	if (sig.len > SIG_MAX)
-		return NULL;
-	s = d2i_ECDSA_SIG(NULL, &p, (long)sig.len);
-	if (!s)
-		return NULL;
-	len = i2d_ECDSA_SIG(s, NULL);
-	if (len == (int)sig.len && i2d_ECDSA_SIG(s, &end) == len &&
-	    memcmp(again, sig.data, sig.len) == 0)
-		return s;
-	ECDSA_SIG_free(s);
-	return NULL;
-}
-
 static bool is_in_range(const BIGNUM *x, const BIGNUM *order)
 {
 	return !BN_is_zero(x) && !BN_is_negative(x) && BN_cmp(x, order) < 0;
@@ -126,6 +105,21 @@ static bool invert(BIGNUM *w, const BIGNUM *s, const BIGNUM *order)
 	return BN_bin2bn(bytes, (int)bytes_len, w) && (len > 0 || BN_sub(w, order, w));
 }
 
+/**
+ * Is the point's x the number r? OpenSSL keeps X and Z with x = X/Z² modulo p, so this asks whether
+ * r·Z² = X, which saves the division. That x may be r + order, too, for about one number in 2^128,
+ * is left to OpenSSL.
+ */
+static bool has_x(const EC_GROUP *curve, const EC_POINT *point, const BIGNUM *r, BN_CTX *ctx)
+{
+	const BIGNUM *p = EC_GROUP_get0_field(curve);
+	BIGNUM *x = BN_CTX_get(ctx), *y = BN_CTX_get(ctx), *z = BN_CTX_get(ctx);
+
+	return z && EC_POINT_get_Jprojective_coordinates_GFp(curve, point, x, y, z, ctx) == 1 &&
+	       BN_mod_sqr(z, z, p, ctx) == 1 && BN_mod_mul(z, z, r, p, ctx) == 1 &&
+	       BN_cmp(z, x) == 0;
+}
+
 /* r and s verify the number e when the point (e/s)·G + (r/s)·Q has r as its x. */
 static bool verify(const struct cs_pk_table *t, const BIGNUM *r, const BIGNUM *s, BIGNUM *e,
 		   BN_CTX *ctx)
@@ -133,38 +127,44 @@ static bool verify(const struct cs_pk_table *t, const BIGNUM *r, const BIGNUM *s
 	const BIGNUM *order = EC_GROUP_get0_order(t->curve);
 	EC_POINT *sum = EC_POINT_new(t->curve), *of_key = EC_POINT_new(t->key);
 	BIGNUM *w = BN_CTX_get(ctx), *u1 = BN_CTX_get(ctx), *u2 = BN_CTX_get(ctx);
-	BIGNUM *x = BN_CTX_get(ctx);
 	bool valid;
 
-	valid = sum && of_key && x && is_in_range(r, order) && is_in_range(s, order) &&
+	valid = sum && of_key && u2 && is_in_range(r, order) && is_in_range(s, order) &&
 		invert(w, s, order) && BN_mod_mul(u1, e, w, order, ctx) == 1 &&
 		BN_mod_mul(u2, r, w, order, ctx) == 1 &&
 		EC_POINT_mul(t->curve, sum, u1, NULL, NULL, ctx) == 1 &&
 		EC_POINT_mul(t->key, of_key, u2, NULL, NULL, ctx) == 1 &&
 		EC_POINT_add(t->curve, sum, sum, of_key, ctx) == 1 &&
-		!EC_POINT_is_at_infinity(t->curve, sum) &&
-		EC_POINT_get_affine_coordinates(t->curve, sum, x, NULL, ctx) == 1 &&
-		BN_nnmod(x, x, order, ctx) == 1 && BN_cmp(x, r) == 0;
+		!EC_POINT_is_at_infinity(t->curve, sum) && has_x(t->curve, sum, r, ctx);
 	EC_POINT_free(sum);
 	EC_POINT_free(of_key);
 	return valid;
 }
 
+/* The signature is r and s of 32 bytes each. */
+static bool verify_numbers(const struct cs_pk_table *t, const uint8_t digest[static DIGEST_LEN],
+			   const uint8_t sig[static 2 * NUMBER_LEN], BN_CTX *ctx)
+{
+	BIGNUM *r = BN_CTX_get(ctx), *s = BN_CTX_get(ctx), *e = BN_CTX_get(ctx);
+
+	return e && BN_bin2bn(digest, DIGEST_LEN, e) && BN_bin2bn(sig, NUMBER_LEN, r) &&
+	       BN_bin2bn(sig + NUMBER_LEN, NUMBER_LEN, s) && verify(t, r, s, e, ctx);
+}
+
 bool cs_pk_table_verify(const struct cs_pk_table *t, struct cs_bytes digest, struct cs_bytes sig)
 {
-	ECDSA_SIG *s = digest.len == DIGEST_LEN ? read_signature(sig) : NULL;
 	BN_CTX *ctx = BN_CTX_new();
+	struct cs_buf numbers;
 	bool valid = false;
-	BIGNUM *e;
 
-	if (s && ctx) {
+	cs_buf_init(&numbers, 2 * NUMBER_LEN);
+	if (ctx && digest.len == DIGEST_LEN &&
+	    cs_der_ecdsa_decode(sig, 2 * NUMBER_LEN, &numbers, NULL) == CS_OK) {
 		BN_CTX_start(ctx);
-		e = BN_CTX_get(ctx);
-		valid = e && BN_bin2bn(digest.data, DIGEST_LEN, e) &&
-			verify(t, ECDSA_SIG_get0_r(s), ECDSA_SIG_get0_s(s), e, ctx);
+		valid = verify_numbers(t, digest.data, numbers.data, ctx);
 		BN_CTX_end(ctx);
 	}
+	cs_buf_done(&numbers);
 	BN_CTX_free(ctx);
-	ECDSA_SIG_free(s);
 	return valid;
 }
