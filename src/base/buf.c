@@ -57,12 +57,13 @@ static bool reserve(struct cs_buf *b, size_t len)
 
 	if (b->failed != CS_OK)
 		return false;
+	/* nearly always; what is allocated is within the maximum */
+	if (len < b->cap - b->len)
+		return true;
 	if (len > b->max - b->len) {
 		b->failed = CS_E_TOO_LARGE;
 		return false;
 	}
-	if (b->len + len < b->cap)
-		return true;
 	while (cap <= b->len + len)
 		cap *= 2;
 	if (cap > b->max + 1)

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/enc.h"
 #include "base/json_tree.h"
 #include "base/text.h"
 
@@ -25,7 +26,7 @@ static size_t plain_length(const char *s)
 {
 	size_t len = 0;
 
-	while (s[len] >= 0x20 && s[len] < 0x7f && s[len] != '"' && s[len] != '\\')
+	while (cs_json_is_itself[(uint8_t)s[len]])
 		len++;
 	return len;
 }
@@ -57,7 +58,7 @@ static void add_escaped(struct cs_buf *out, const char *s, size_t len)
 
 void cs_jcs_add_string(struct cs_buf *out, const char *s)
 {
-	size_t len = plain_length(s);
+	const size_t len = plain_length(s);
 	uint8_t *p;
 
 	if (s[len] != '\0') {
@@ -70,6 +71,40 @@ void cs_jcs_add_string(struct cs_buf *out, const char *s)
 	p[0] = '"';
 	memcpy(p + 1, s, len);
 	p[len + 1] = '"';
+}
+
+/* "key": and before it, behind another member, a comma; all at once, as there are so many. */
+static void add_key(struct cs_buf *out, const char *key, bool comma)
+{
+	const size_t len = plain_length(key);
+	uint8_t *p;
+
+	if (key[len] != '\0') { /* only where a parsed value is written again */
+		if (comma)
+			cs_buf_add_char(out, ',');
+		cs_jcs_add_string(out, key);
+		cs_buf_add_char(out, ':');
+		return;
+	}
+	p = cs_buf_extend(out, comma + len + 3);
+	if (!p)
+		return;
+	if (comma)
+		*p++ = ',';
+	*p++ = '"';
+	memcpy(p, key, len);
+	memcpy(p + len, "\":", 2);
+}
+
+/* Space for len characters between quotes; NULL after an error. */
+static char *add_quoted(struct cs_buf *out, size_t len)
+{
+	uint8_t *p = cs_buf_extend(out, len + 2);
+
+	if (!p)
+		return NULL;
+	p[0] = '"';
+	return (char *)p + 1;
 }
 
 void cs_jw_init(struct cs_jw *w, struct cs_buf *out)
@@ -88,16 +123,15 @@ static void begin_value(struct cs_jw *w, const char *key)
 		return;
 	level = &w->levels[w->depth - 1];
 	assert(level->is_object == (key != NULL));
-	if (level->has_members)
-		cs_buf_add_char(w->out, ',');
 	if (key) {
 		size_t len = strlen(key);
 
 		assert(len <= CS_JCS_KEY_MAX);
 		assert(!level->has_members || strcmp(level->last, key) < 0);
 		memcpy(level->last, key, len + 1);
-		cs_jcs_add_string(w->out, key);
-		cs_buf_add_char(w->out, ':');
+		add_key(w->out, key, level->has_members);
+	} else if (level->has_members) {
+		cs_buf_add_char(w->out, ',');
 	}
 	level->has_members = true;
 }
@@ -176,18 +210,28 @@ void cs_jw_bool(struct cs_jw *w, const char *key, bool value)
 
 void cs_jw_hex(struct cs_jw *w, const char *key, const uint8_t *data, size_t len)
 {
+	char *p;
+
+	assert(len < SIZE_MAX / 4);
 	begin_value(w, key);
-	cs_buf_add_char(w->out, '"');
-	cs_buf_add_hex(w->out, data, len);
-	cs_buf_add_char(w->out, '"');
+	p = add_quoted(w->out, 2 * len);
+	if (!p)
+		return;
+	cs_hex_encode(data, len, p);
+	p[2 * len] = '"'; /* where the encoder ended it */
 }
 
 void cs_jw_base64(struct cs_jw *w, const char *key, struct cs_bytes data)
 {
+	char *p;
+
+	assert(data.len < SIZE_MAX / 4);
 	begin_value(w, key);
-	cs_buf_add_char(w->out, '"');
-	cs_buf_add_base64(w->out, data.data, data.len);
-	cs_buf_add_char(w->out, '"');
+	p = add_quoted(w->out, CS_BASE64_LEN(data.len));
+	if (!p)
+		return;
+	cs_base64_encode(data.data, data.len, p);
+	p[CS_BASE64_LEN(data.len)] = '"';
 }
 
 void cs_jw_raw(struct cs_jw *w, const char *key, struct cs_bytes canonical)

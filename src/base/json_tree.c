@@ -63,8 +63,7 @@ static void set_string(struct block *b, struct cs_json *v, struct cs_bytes s)
 
 /* --- plain documents --------------------------------------------------------------------- */
 
-/* Printable ASCII without '"' and '\\': what a string holds as itself. */
-static const bool is_itself[UINT8_MAX + 1] = {
+const bool cs_json_is_itself[UINT8_MAX + 1] = {
 	[0x20 ... '"' - 1] = true,
 	['"' + 1 ... '\\' - 1] = true,
 	['\\' + 1 ... 0x7e] = true,
@@ -101,7 +100,7 @@ static bool take_string(struct plain *t, struct cs_bytes *out)
 	if (!take(t, '"'))
 		return false;
 	start = t->p;
-	for (p = start; p < t->end && is_itself[*p];)
+	for (p = start; p < t->end && cs_json_is_itself[*p];)
 		p++;
 	t->p = p;
 	*out = (struct cs_bytes){ start, (size_t)(p - start) };

@@ -9,6 +9,9 @@
 
 #include "base/json.h"
 
+/** Printable ASCII without '"' and '\\': what a string holds as itself. By the byte. */
+extern const bool cs_json_is_itself[UINT8_MAX + 1];
+
 /**
  * Read a JSON object that is plain: canonical, in ASCII without escapes, its integers of at most 15
  * digits. NULL when it is not, or without memory, and no verdict then. The caller owns it.
