@@ -50,6 +50,8 @@ static void *pool_main(void *arg)
 {
 	struct cs_job *job;
 
+	/* most jobs are put by a thread that has more to put: then the next ones come in a row */
+	cs_thread_wait_its_turn();
 	while ((job = take(arg)) != NULL)
 		job->run(job);
 	return NULL;

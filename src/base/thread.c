@@ -6,6 +6,7 @@
 #include "base/thread.h"
 
 #include <assert.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -27,4 +28,9 @@ enum cs_rc cs_thread_start(pthread_t *threadp, const char *name, void *(*run)(vo
 void cs_thread_give_way(void)
 {
 	(void)setpriority(PRIO_PROCESS, (id_t)gettid(), LOWEST);
+}
+
+void cs_thread_wait_its_turn(void)
+{
+	(void)sched_setscheduler(0, SCHED_BATCH, &(struct sched_param){ 0 });
 }

@@ -24,5 +24,8 @@ enum cs_rc cs_thread_start(pthread_t *threadp, const char *name, void *(*run)(vo
  * nothing: nice 19, which on Linux is a thread's own (setpriority(2)). Where that is not allowed
  * nothing changes. */
 void cs_thread_give_way(void);
+/** The calling thread, when it is woken, lets others finish what they are at: SCHED_BATCH
+ * (sched(7)). Where that is not allowed nothing changes. */
+void cs_thread_wait_its_turn(void);
 
 #endif

@@ -326,6 +326,8 @@ static void *signer_main(void *arg)
 {
 	struct cs_signer *s = arg;
 
+	/* a signer on this CPU wakes it with each answer, and would have to stop for that */
+	cs_thread_wait_its_turn();
 	while (take_inbox(s)) {
 		const int64_t now = cs_clock_mono();
 
