@@ -116,10 +116,14 @@ static void watch_disk(struct cs_core *c)
 	cs_buf_done(&detail);
 }
 
+/** What goes back to approved may have been approved under the policy before: a reload left out
+ * what was being signed. */
 static enum cs_rc repair_run(struct cs_core *c, struct cs_store *s, void *arg, struct cs_err *e)
 {
+	const enum cs_rc rc = cs_core_repair(c, s, e);
+
 	(void)arg;
-	return cs_core_repair(c, s, e);
+	return rc == CS_OK ? cs_core_rejudge(c, s, c->policy, e) : rc;
 }
 
 /** Outcomes were lost while the log could not be written; now it can. */

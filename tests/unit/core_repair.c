@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "unit/core_rig.h"
+#include "unit/samples.h"
 
 /* An attempt on two artifacts: the first one gets no answer, the second one was not asked. */
 struct half {
@@ -98,6 +99,57 @@ START_TEST(no_answer_twice_is_a_failure_though_another_outcome_is_lost)
 }
 END_TEST
 
+static enum cs_rc begin_run(struct cs_core *c, struct cs_store *s, void *arg, struct cs_err *e)
+{
+	(void)c;
+	return cs_attempt_begin(arg, s, e);
+}
+
+/** An attempt of whose outcomes none reaches the log. */
+static void lost_attempt(const char *id)
+{
+	struct cs_case *k = cs_case_new(core);
+	struct cs_attempt *attempt = NULL;
+	struct cs_err e = { 0 };
+
+	ck_assert_ptr_nonnull(k);
+	must(cs_case_read(core, k, id, &e), &e);
+	must(cs_attempt_new(core, k, &attempt, &e), &e);
+	must(cs_writer_run(core, begin_run, attempt, &e), &e);
+	cs_attempt_free(attempt);
+}
+
+/* The policy that came while the request was being signed asks for one approval more. */
+START_TEST(a_lost_attempt_goes_back_under_the_new_policy)
+{
+	const int64_t until = cs_clock_mono() + WAIT_MAX;
+	struct cs_policy *p = sample_policy_new();
+	struct cs_err e = { 0 };
+	char id[CS_UUID_TEXT];
+
+	fake_signer_stop(signers[0]);
+	signers[0] = NULL;
+	while (count_events("signer.lost") == 0 && cs_clock_mono() < until)
+		nanosleep(&(struct timespec){ .tv_nsec = 20000000 }, NULL);
+	submit("fw-prod", 1, CS_ST_PENDING, id);
+	approve(id, APPROVER1, "approver1");
+	approve(id, APPROVER2, "approver2");
+	wait_state(id, CS_ST_APPROVED);
+	lost_attempt(id);
+	p->version = 8;
+	for (size_t i = 0; i < p->key_count; i++)
+		for (size_t n = 0; n < p->keys[i].quorum.count; n++)
+			p->keys[i].quorum.lines[n].count = 2;
+	must(cs_policy_seal(p, &e), &e);
+	must(reload(p, &e), &e);
+	ck_assert_int_eq(state_of(id), CS_ST_SIGNING);
+	atomic_store(&core->outcome_lost, true);
+	wait_state(id, CS_ST_PENDING);
+	ck_assert_int_eq(count_events("request.rejudged"), 1);
+	signers[0] = fake_signer_start(dir, "prod", policy);
+}
+END_TEST
+
 static enum cs_rc revive_run(struct cs_core *c, struct cs_store *s, void *arg, struct cs_err *e)
 {
 	const struct cs_case *k = arg;
@@ -125,5 +177,6 @@ END_TEST
 void add_repair_tests(TCase *t)
 {
 	tcase_add_test(t, a_signed_artifact_is_not_signed_again);
+	tcase_add_test(t, a_lost_attempt_goes_back_under_the_new_policy);
 	tcase_add_test(t, no_answer_twice_is_a_failure_though_another_outcome_is_lost);
 }

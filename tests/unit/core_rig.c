@@ -204,6 +204,27 @@ static void on_submitted(void *arg, enum cs_rc rc, const struct cs_err *e)
 	sem_post(&x->done);
 }
 
+enum cs_rc reload(struct cs_policy *p, struct cs_err *e)
+{
+	const struct cs_core_policy files = {
+		.policy = p,
+		.policy_yaml = { (const uint8_t *)"version: 8\n", 11 },
+		.access = access_list,
+	};
+	enum cs_rc rc = cs_core_reload(core, &files, e);
+
+	if (rc == CS_OK) {
+		for (size_t i = 0; i < CS_COUNT(signers); i++)
+			if (signers[i])
+				fake_signer_policy(signers[i], p);
+		cs_policy_unref(policy);
+		policy = p;
+	} else {
+		cs_policy_unref(p);
+	}
+	return rc;
+}
+
 enum cs_rc submit_as(int who, const struct cs_submission *s, const char *key, struct cs_answer *a,
 		     struct cs_err *e)
 {

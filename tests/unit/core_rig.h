@@ -46,6 +46,10 @@ void must(enum cs_rc rc, const struct cs_err *e);
 void text(char *out, size_t size, const char *s);
 struct cs_caller caller(int who);
 
+/** Load another policy, sealed, in the core and in the signers that run (others are NULL). Takes p.
+ */
+enum cs_rc reload(struct cs_policy *p, struct cs_err *e);
+
 struct cs_submission submission(const char *key, uint8_t seed);
 enum cs_rc submit_as(int who, const struct cs_submission *s, const char *key, struct cs_answer *a,
 		     struct cs_err *e);

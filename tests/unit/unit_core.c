@@ -378,26 +378,6 @@ END_TEST
 
 /* ---- another policy ---- */
 
-static enum cs_rc reload(struct cs_policy *p, struct cs_err *e)
-{
-	const struct cs_core_policy files = {
-		.policy = p,
-		.policy_yaml = { (const uint8_t *)"version: 8\n", 11 },
-		.access = access_list,
-	};
-	enum cs_rc rc = cs_core_reload(core, &files, e);
-
-	if (rc == CS_OK) {
-		fake_signer_policy(signers[0], p);
-		fake_signer_policy(signers[1], p);
-		cs_policy_unref(policy);
-		policy = p;
-	} else {
-		cs_policy_unref(p);
-	}
-	return rc;
-}
-
 START_TEST(a_removed_approver_no_longer_counts)
 {
 	struct cs_policy *p = sample_policy_new();
