@@ -107,7 +107,7 @@ static bool invert(BIGNUM *w, const BIGNUM *s, const BIGNUM *order)
 
 /**
  * Is the point's x the number r? OpenSSL keeps X and Z with x = X/Z² modulo p, so this asks whether
- * r·Z² = X, which saves the division. That x may be r + order, too, for about one number in 2^128,
+ * r·Z² = X, which saves the division. That x may be r + order, too, for about one number in 2^130,
  * is left to OpenSSL.
  */
 static bool has_x(const EC_GROUP *curve, const EC_POINT *point, const BIGNUM *r, BN_CTX *ctx)

@@ -177,8 +177,8 @@ enum cs_rc cs_core_begin_log(struct cs_core *c, const struct cs_core_policy *fil
 	if (rc != CS_OK)
 		return rc;
 	if ((rc = note_start(c, s, files->policy->instance, e)) != CS_OK ||
-	    (rc = cs_core_repair(c, s, e)) != CS_OK ||
 	    (rc = note_policy(c, s, files, e)) != CS_OK ||
+	    (rc = cs_core_repair(c, s, e)) != CS_OK || /* judges, so by a policy that is noted */
 	    (rc = note_access(c, s, files->access, e)) != CS_OK) {
 		cs_store_rollback(s);
 		return rc;

@@ -247,7 +247,8 @@ struct cs_core {
 	atomic_int scheduled; /* attempts that wait for their turn on the pool */
 	atomic_bool stopping;
 	atomic_bool draining;
-	atomic_bool log_broken; /* the last commit failed; cleared by the next that succeeds */
+	atomic_bool log_broken; /* the last commit failed, or another program wrote; cleared by one
+				   that succeeds */
 	atomic_bool disk_low;
 	atomic_bool outcome_lost; /* an outcome could not be written: the timer repairs */
 	_Atomic int64_t revision; /* seq of the last event that changed a request, once committed */

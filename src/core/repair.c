@@ -82,6 +82,9 @@ static enum cs_rc repair_one(struct cs_core *c, struct cs_store *s, const char *
 	} else if (rc == CS_OK) {
 		back.new_revision = cs_store_next_seq(s) - 1;
 		rc = cs_core_change(c, s, k->row.num, &back, e);
+		/* approved, perhaps, under a policy that was replaced meanwhile */
+		if (rc == CS_OK)
+			rc = cs_core_rejudge_one(c, s, id, e);
 	}
 	if (rc == CS_OK)
 		++*repaired;

@@ -116,14 +116,10 @@ static void watch_disk(struct cs_core *c)
 	cs_buf_done(&detail);
 }
 
-/** What goes back to approved may have been approved under the policy before: a reload left out
- * what was being signed. */
 static enum cs_rc repair_run(struct cs_core *c, struct cs_store *s, void *arg, struct cs_err *e)
 {
-	const enum cs_rc rc = cs_core_repair(c, s, e);
-
 	(void)arg;
-	return rc == CS_OK ? cs_core_rejudge(c, s, c->policy, e) : rc;
+	return cs_core_repair(c, s, e);
 }
 
 /** Outcomes were lost while the log could not be written; now it can. */
@@ -135,11 +131,18 @@ static void repair(struct cs_core *c)
 		return;
 	if (cs_writer_run(c, repair_run, NULL, &e) != CS_OK)
 		atomic_store(&c->outcome_lost, true); /* the writer has said why */
+	else
+		cs_waits_notify_all(c);
 }
 
+/** But not another program's. */
 static void keep_head(struct cs_core *c)
 {
-	struct cs_store *s = cs_reader_get(c);
+	struct cs_store *s;
+
+	if (atomic_load(&c->log_broken))
+		return;
+	s = cs_reader_get(c);
 
 	cs_head_keep(c, s);
 	cs_reader_put(c, s);

@@ -139,15 +139,28 @@ void cs_writer_end_process(const struct cs_err *e)
 	_exit(CS_EXIT_LOG_BROKEN);
 }
 
+/** @param error  why nothing can be written, or NULL */
+static void note_state(struct cs_writer *w, const char *error)
+{
+	const bool was_broken = atomic_exchange(&w->core->log_broken, error != NULL);
+
+	if (error && !was_broken)
+		cs_log(CS_LOG_ERROR, "log-not-writable", "%s", error);
+	if (!error && was_broken)
+		cs_log(CS_LOG_WARN, "log-writable", "the log is written again");
+}
+
 static void finish_batch(struct cs_writer *w, void *const *batch, size_t count, enum cs_rc rc,
 			 const struct cs_err *e)
 {
 	if (rc == CS_E_IO || rc == CS_E_CORRUPT)
 		cs_writer_end_process(e);
-	if (rc != CS_OK && !atomic_exchange(&w->core->log_broken, true))
-		cs_log(CS_LOG_ERROR, "log-not-writable", "%s", e->msg);
-	if (rc == CS_OK && atomic_exchange(&w->core->log_broken, false))
-		cs_log(CS_LOG_WARN, "log-writable", "the log is written again");
+	if (rc != CS_OK)
+		note_state(w, e->msg);
+	else if (cs_store_end_differs(w->store))
+		note_state(w, "another program wrote to the log's end; see `audit verify`");
+	else
+		note_state(w, NULL);
 	for (size_t i = 0; i < count; i++) {
 		struct cs_command *cmd = batch[i];
 

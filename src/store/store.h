@@ -37,6 +37,9 @@ void cs_store_close(struct cs_store *s);
 enum cs_rc cs_store_begin(struct cs_store *s, struct cs_err *e) CS_MUST_CHECK;
 enum cs_rc cs_store_commit(struct cs_store *s, struct cs_err *e) CS_MUST_CHECK;
 void cs_store_rollback(struct cs_store *s);
+/** True while another program's rows stand behind what this connection wrote, or rows of its own
+ * are gone; seen by a transaction that appends, and then by all until it is mended. */
+bool cs_store_end_differs(const struct cs_store *s);
 /** How long the last commit waited for fsync, µs. */
 int64_t cs_store_sync_us(const struct cs_store *s);
 /** How much was written so far; −1 outside of a transaction, where SQLite ended it after an error,

@@ -111,9 +111,12 @@ START_TEST(a_rewritten_end_raises_an_alarm_and_is_not_continued)
 	cs_answer_init(&a);
 	ck_assert_int_eq(submit_as(CI, &wanted, NULL, &a, &e), CS_E_UNAVAILABLE);
 	cs_answer_done(&a);
+	wait_passes(); /* whose commands append nothing */
+	ck_assert(atomic_load(&core->log_broken));
 	outside("UPDATE event SET bytes = (SELECT bytes FROM kept), hash = (SELECT hash FROM kept) "
 		"WHERE seq = (SELECT seq FROM kept); DROP TABLE kept");
 	wait_damaged(false);
+	ck_assert(!atomic_load(&core->log_broken));
 	submit("fw-dev", 1, CS_ST_SIGNED, id);
 }
 END_TEST

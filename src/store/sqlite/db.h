@@ -21,6 +21,7 @@ struct cs_store {
 	struct cs_log_ref kept;    /* as it was at the savepoint */
 	struct cs_log_ref durable; /* as it was at BEGIN */
 	bool is_end_checked;       /* in this transaction: the database has that head */
+	bool end_differs;          /* as it was seen last: it has another */
 	struct cs_buf event;       /* scratch for appending */
 	struct sq_places *places;  /* the writer's; NULL for readers */
 	int64_t sync_us;           /* that the last commit waited for the disk */

@@ -10,12 +10,66 @@
 
 static const char appending[] = "appending to the log";
 
+/** The last event, for all of the reference but its id; size 0 for an empty log. */
+static enum cs_rc read_end(struct cs_store *s, struct cs_log_ref *out, struct cs_err *e)
+{
+	sqlite3_stmt *st = sq_bind(s, SQ_EVENT_LAST, "");
+	enum cs_rc rc = sq_next(s, st, "reading the log's end", e);
+
+	*out = (struct cs_log_ref){ 0 };
+	if (rc == CS_E_NOT_FOUND)
+		return CS_OK;
+	if (rc != CS_OK)
+		return rc;
+	out->size = sqlite3_column_int64(st, 0);
+	rc = sq_copy_hash(st, 1, &out->head, e);
+	sq_reset(st);
+	return rc;
+}
+
+/** Before the first event of a transaction. From here to the commit nobody else writes, so what
+ * follows is ours. */
+static enum cs_rc check_end(struct cs_store *s, struct cs_err *e)
+{
+	struct cs_log_ref log;
+	enum cs_rc rc;
+
+	if (sqlite3_get_autocommit(s->db))
+		return CS_FAIL(e, CS_E_IO, "SQLite ended the transaction after an error");
+	if (s->is_end_checked)
+		return CS_OK;
+	rc = read_end(s, &log, e);
+	if (rc != CS_OK)
+		return rc;
+	s->end_differs = log.size != s->log.size || !cs_sha256_equal(&log.head, &s->log.head);
+	if (s->end_differs)
+		return CS_FAIL(
+			e, CS_E_UNAVAILABLE,
+			"the log ends with event %lld, and not as this process left it after "
+			"event %lld: another program wrote to the database; stop it, and see "
+			"`audit verify`",
+			(long long)log.size, (long long)s->log.size);
+	s->is_end_checked = true;
+	return CS_OK;
+}
+
 enum cs_rc cs_store_begin(struct cs_store *s, struct cs_err *e)
 {
+	enum cs_rc rc;
+
 	s->durable = s->log;
 	s->is_end_checked = false;
 	sq_places_begin(s->places);
-	return sq_run(s, sq_bind(s, SQ_BEGIN, ""), NULL, "beginning a transaction", e);
+	rc = sq_run(s, sq_bind(s, SQ_BEGIN, ""), NULL, "beginning a transaction", e);
+	/* is it mended? Whether anything is appended or not */
+	if (rc == CS_OK && s->end_differs)
+		(void)check_end(s, NULL);
+	return rc;
+}
+
+bool cs_store_end_differs(const struct cs_store *s)
+{
+	return s->end_differs;
 }
 
 enum cs_rc cs_store_commit(struct cs_store *s, struct cs_err *e)
@@ -74,46 +128,6 @@ enum cs_rc cs_store_revert(struct cs_store *s, struct cs_err *e)
 		return CS_FAIL(e, CS_E_IO, "SQLite ended the transaction after an error");
 	rc = sq_run(s, sq_bind(s, SQ_REVERT, ""), NULL, "undoing a command", e);
 	return rc == CS_OK ? cs_store_release(s, e) : rc;
-}
-
-/** The last event, for all of the reference but its id; size 0 for an empty log. */
-static enum cs_rc read_end(struct cs_store *s, struct cs_log_ref *out, struct cs_err *e)
-{
-	sqlite3_stmt *st = sq_bind(s, SQ_EVENT_LAST, "");
-	enum cs_rc rc = sq_next(s, st, "reading the log's end", e);
-
-	*out = (struct cs_log_ref){ 0 };
-	if (rc == CS_E_NOT_FOUND)
-		return CS_OK;
-	if (rc != CS_OK)
-		return rc;
-	out->size = sqlite3_column_int64(st, 0);
-	rc = sq_copy_hash(st, 1, &out->head, e);
-	sq_reset(st);
-	return rc;
-}
-
-/** Before the first event of a transaction. From here to the commit nobody else writes, so what
- * follows is ours. */
-static enum cs_rc check_end(struct cs_store *s, struct cs_err *e)
-{
-	struct cs_log_ref log;
-	enum cs_rc rc;
-
-	if (s->is_end_checked)
-		return CS_OK;
-	rc = read_end(s, &log, e);
-	if (rc != CS_OK)
-		return rc;
-	if (log.size != s->log.size || !cs_sha256_equal(&log.head, &s->log.head))
-		return CS_FAIL(
-			e, CS_E_UNAVAILABLE,
-			"the log ends with event %lld, and not as this process left it after "
-			"event %lld: another program wrote to the database; stop it, and see "
-			"`audit verify`",
-			(long long)log.size, (long long)s->log.size);
-	s->is_end_checked = true;
-	return CS_OK;
 }
 
 enum cs_rc cs_store_append(struct cs_store *s, struct cs_event *ev, int64_t *seqp, struct cs_err *e)
