@@ -119,12 +119,33 @@ static void lost_attempt(const char *id)
 	cs_attempt_free(attempt);
 }
 
+static void note_wake(void *arg)
+{
+	atomic_store((atomic_bool *)arg, true);
+}
+
+/** A long poll on the request as it is now, for longer than the test takes. */
+static void wait_for_change(const char *id, atomic_bool *woken)
+{
+	const struct cs_caller who = caller(CI);
+	struct cs_case *k = cs_case_new(core);
+	struct cs_err e = { 0 };
+
+	ck_assert_ptr_nonnull(k);
+	must(cs_case_read(core, k, id, &e), &e);
+	must(cs_core_wait(core, &who, id, k->row.revision, cs_clock_mono() + 2 * WAIT_MAX,
+			  note_wake, woken, &e),
+	     &e);
+	cs_case_free(k);
+}
+
 /* The policy that came while the request was being signed asks for one approval more; the outcome
  * is missed at once, or by the next start. */
 START_TEST(a_lost_attempt_goes_back_under_the_new_policy)
 {
 	const int64_t until = cs_clock_mono() + WAIT_MAX;
 	struct cs_policy *p = sample_policy_new();
+	atomic_bool woken = false;
 	struct cs_err e = { 0 };
 	char id[CS_UUID_TEXT];
 
@@ -145,7 +166,13 @@ START_TEST(a_lost_attempt_goes_back_under_the_new_policy)
 	must(reload(p, &e), &e);
 	ck_assert_int_eq(state_of(id), CS_ST_SIGNING);
 	if (_i == 0) {
+		const int64_t last = cs_clock_mono() + WAIT_MAX;
+
+		wait_for_change(id, &woken);
 		atomic_store(&core->outcome_lost, true);
+		while (!atomic_load(&woken) && cs_clock_mono() < last)
+			nanosleep(&(struct timespec){ .tv_nsec = 20000000 }, NULL);
+		ck_assert(atomic_load(&woken));
 	} else {
 		cs_core_close(core);
 		must(try_open(&e), &e);
