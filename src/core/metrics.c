@@ -69,7 +69,7 @@
 	GAUGE(KEY_DISABLED, "countersign_key_disabled", "key", NULL,                             \
 	      "1 for each signing key that is stopped in the policy.")                           \
 	GAUGE(LOG_WRITABLE, "countersign_log_writable", NULL, NULL,                              \
-	      "0 when the last commit failed: nothing is signed.")                               \
+	      "0 when the last commit failed, or another program wrote: nothing is signed.")     \
 	GAUGE(LOG_EVENTS, "countersign_log_events", NULL, NULL, "Size of the log.")              \
 	GAUGE(LOG_HEAD, "countersign_log_head", NULL, NULL,                                      \
 	      "The first 48 bits of the log's head, as a number: what others keep of it can be " \
