@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/enc.h"
 #include "base/json_tree.h"
 #include "base/text.h"
 
@@ -94,17 +93,6 @@ static void add_key(struct cs_buf *out, const char *key, bool comma)
 	*p++ = '"';
 	memcpy(p, key, len);
 	memcpy(p + len, "\":", 2);
-}
-
-/* Space for len characters between quotes; NULL after an error. */
-static char *add_quoted(struct cs_buf *out, size_t len)
-{
-	uint8_t *p = cs_buf_extend(out, len + 2);
-
-	if (!p)
-		return NULL;
-	p[0] = '"';
-	return (char *)p + 1;
 }
 
 void cs_jw_init(struct cs_jw *w, struct cs_buf *out)
@@ -210,28 +198,18 @@ void cs_jw_bool(struct cs_jw *w, const char *key, bool value)
 
 void cs_jw_hex(struct cs_jw *w, const char *key, const uint8_t *data, size_t len)
 {
-	char *p;
-
-	assert(len < SIZE_MAX / 4);
 	begin_value(w, key);
-	p = add_quoted(w->out, 2 * len);
-	if (!p)
-		return;
-	cs_hex_encode(data, len, p);
-	p[2 * len] = '"'; /* where the encoder ended it */
+	cs_buf_add_char(w->out, '"');
+	cs_buf_add_hex(w->out, data, len);
+	cs_buf_add_char(w->out, '"');
 }
 
 void cs_jw_base64(struct cs_jw *w, const char *key, struct cs_bytes data)
 {
-	char *p;
-
-	assert(data.len < SIZE_MAX / 4);
 	begin_value(w, key);
-	p = add_quoted(w->out, CS_BASE64_LEN(data.len));
-	if (!p)
-		return;
-	cs_base64_encode(data.data, data.len, p);
-	p[CS_BASE64_LEN(data.len)] = '"';
+	cs_buf_add_char(w->out, '"');
+	cs_buf_add_base64(w->out, data.data, data.len);
+	cs_buf_add_char(w->out, '"');
 }
 
 void cs_jw_raw(struct cs_jw *w, const char *key, struct cs_bytes canonical)
