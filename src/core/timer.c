@@ -135,7 +135,7 @@ static void repair(struct cs_core *c)
 		cs_waits_notify_all(c);
 }
 
-/** But not another program's. */
+/** Not while another program's events may stand at the log's end. */
 static void keep_head(struct cs_core *c)
 {
 	struct cs_store *s;
@@ -143,7 +143,6 @@ static void keep_head(struct cs_core *c)
 	if (atomic_load(&c->log_broken))
 		return;
 	s = cs_reader_get(c);
-
 	cs_head_keep(c, s);
 	cs_reader_put(c, s);
 }

@@ -10,6 +10,15 @@
 
 static const char appending[] = "appending to the log";
 
+/** SQLite ends a transaction by itself after some errors; nothing may be written as if it had not.
+ */
+static enum cs_rc check_open(const struct cs_store *s, struct cs_err *e)
+{
+	if (sqlite3_get_autocommit(s->db))
+		return CS_FAIL(e, CS_E_IO, "SQLite ended the transaction after an error");
+	return CS_OK;
+}
+
 /** The last event, for all of the reference but its id; size 0 for an empty log. */
 static enum cs_rc read_end(struct cs_store *s, struct cs_log_ref *out, struct cs_err *e)
 {
@@ -32,12 +41,10 @@ static enum cs_rc read_end(struct cs_store *s, struct cs_log_ref *out, struct cs
 static enum cs_rc check_end(struct cs_store *s, struct cs_err *e)
 {
 	struct cs_log_ref log;
-	enum cs_rc rc;
+	enum cs_rc rc = check_open(s, e);
 
-	if (sqlite3_get_autocommit(s->db))
-		return CS_FAIL(e, CS_E_IO, "SQLite ended the transaction after an error");
-	if (s->is_end_checked)
-		return CS_OK;
+	if (rc != CS_OK || s->is_end_checked)
+		return rc;
 	rc = read_end(s, &log, e);
 	if (rc != CS_OK)
 		return rc;
@@ -124,9 +131,9 @@ enum cs_rc cs_store_revert(struct cs_store *s, struct cs_err *e)
 
 	s->log = s->kept;
 	sq_places_revert(s->places);
-	if (sqlite3_get_autocommit(s->db))
-		return CS_FAIL(e, CS_E_IO, "SQLite ended the transaction after an error");
-	rc = sq_run(s, sq_bind(s, SQ_REVERT, ""), NULL, "undoing a command", e);
+	rc = check_open(s, e);
+	if (rc == CS_OK)
+		rc = sq_run(s, sq_bind(s, SQ_REVERT, ""), NULL, "undoing a command", e);
 	return rc == CS_OK ? cs_store_release(s, e) : rc;
 }
 

@@ -138,14 +138,14 @@ static void limit(struct cs_store *s)
 	sqlite3_db_config(s->db, SQLITE_DBCONFIG_DQS_DDL, 0, NULL);
 	sqlite3_db_config(s->db, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
 	sqlite3_db_config(s->db, SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0, NULL);
-	if (s->mode != CS_STORE_WRITE)
-		sqlite3_db_config(s->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	/* The triggers are for whoever else opens the file. An INSERT beside one keeps a copy of
 	 * each page that it changes; cs_store_append looks once in a transaction where event_chain
 	 * looks at every row; the authorizer denies the rest, but for INSERT OR REPLACE, which it
 	 * sees as an INSERT: no statement of sql.h may have that. */
 	if (s->mode == CS_STORE_WRITE)
 		sqlite3_db_config(s->db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
+	else
+		sqlite3_db_config(s->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	sqlite3_limit(s->db, SQLITE_LIMIT_LENGTH, (int)CS_EVENT_MAX + 4096);
 	sqlite3_limit(s->db, SQLITE_LIMIT_ATTACHED, 0);
 	sqlite3_limit(s->db, SQLITE_LIMIT_SQL_LENGTH, 16384);
