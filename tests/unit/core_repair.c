@@ -10,11 +10,11 @@
 #include "unit/core_rig.h"
 #include "unit/samples.h"
 
-/* An attempt on two artifacts: the first one gets no answer, the second one was not asked. */
+/* An attempt on one or two artifacts: the first one gets no answer, the second one is not asked. */
 struct half {
 	struct cs_case *k; /* the attempt's */
 	struct cs_attempt *attempt;
-	bool is_lost; /* the second one's outcome does not reach the log */
+	size_t outcomes; /* that reach the log; the others are lost */
 };
 
 static enum cs_rc end_artifact(struct cs_core *c, struct cs_store *s, const struct cs_case *k,
@@ -45,18 +45,18 @@ static enum cs_rc half_run(struct cs_core *c, struct cs_store *s, void *arg, str
 	};
 	enum cs_rc rc = cs_attempt_begin(x->attempt, s, e);
 
-	if (rc == CS_OK)
+	if (rc == CS_OK && x->outcomes > 0)
 		rc = end_artifact(c, s, k, 0, CS_EV_SIGN_UNKNOWN, CS_AS_UNKNOWN, e);
-	if (rc != CS_OK || x->is_lost)
+	if (rc != CS_OK || x->outcomes < 2)
 		return rc;
 	rc = end_artifact(c, s, k, 1, CS_EV_SIGN_FAILED, CS_AS_WAITING, e);
 	back.new_revision = cs_store_next_seq(s) - 1;
 	return rc == CS_OK ? cs_core_change(c, s, k->row.num, &back, e) : rc;
 }
 
-static void half_an_attempt(const char *id, bool is_lost)
+static void half_an_attempt(const char *id, size_t outcomes)
 {
-	struct half x = { .k = cs_case_new(core), .is_lost = is_lost };
+	struct half x = { .k = cs_case_new(core), .outcomes = outcomes };
 	struct cs_err e = { 0 };
 
 	ck_assert_ptr_nonnull(x.k);
@@ -64,6 +64,17 @@ static void half_an_attempt(const char *id, bool is_lost)
 	must(cs_attempt_new(core, x.k, &x.attempt, &e), &e);
 	must(cs_writer_run(core, half_run, &x, &e), &e);
 	cs_attempt_free(x.attempt);
+}
+
+/** Its requests wait until the test starts it again. */
+static void stop_signer(size_t i)
+{
+	const int64_t until = cs_clock_mono() + WAIT_MAX;
+
+	fake_signer_stop(signers[i]);
+	signers[i] = NULL;
+	while (count_events("signer.lost") == 0 && cs_clock_mono() < until)
+		nanosleep(&(struct timespec){ .tv_nsec = 20000000 }, NULL);
 }
 
 static void submit_two(char id[static CS_UUID_TEXT])
@@ -83,41 +94,18 @@ static void submit_two(char id[static CS_UUID_TEXT])
 /* Whatever became of the other artifact, one that got no answer twice is not tried a third time. */
 START_TEST(no_answer_twice_is_a_failure_though_another_outcome_is_lost)
 {
-	const int64_t until = cs_clock_mono() + WAIT_MAX;
 	char id[CS_UUID_TEXT];
 
-	fake_signer_stop(signers[1]);
-	while (count_events("signer.lost") == 0 && cs_clock_mono() < until)
-		nanosleep(&(struct timespec){ .tv_nsec = 20000000 }, NULL);
+	stop_signer(1);
 	submit_two(id);
-	half_an_attempt(id, false);
-	half_an_attempt(id, true);
+	half_an_attempt(id, 2);
+	half_an_attempt(id, 1);
 	atomic_store(&core->outcome_lost, true);
 	wait_state(id, CS_ST_FAILED);
 	ck_assert_int_eq(count_events("sign.unknown"), 3);
 	signers[1] = fake_signer_start(dir, "dev", policy);
 }
 END_TEST
-
-static enum cs_rc begin_run(struct cs_core *c, struct cs_store *s, void *arg, struct cs_err *e)
-{
-	(void)c;
-	return cs_attempt_begin(arg, s, e);
-}
-
-/** An attempt of whose outcomes none reaches the log. */
-static void lost_attempt(const char *id)
-{
-	struct cs_case *k = cs_case_new(core);
-	struct cs_attempt *attempt = NULL;
-	struct cs_err e = { 0 };
-
-	ck_assert_ptr_nonnull(k);
-	must(cs_case_read(core, k, id, &e), &e);
-	must(cs_attempt_new(core, k, &attempt, &e), &e);
-	must(cs_writer_run(core, begin_run, attempt, &e), &e);
-	cs_attempt_free(attempt);
-}
 
 static void note_wake(void *arg)
 {
@@ -143,21 +131,17 @@ static void wait_for_change(const char *id, atomic_bool *woken)
  * is missed at once, or by the next start. */
 START_TEST(a_lost_attempt_goes_back_under_the_new_policy)
 {
-	const int64_t until = cs_clock_mono() + WAIT_MAX;
 	struct cs_policy *p = sample_policy_new();
 	atomic_bool woken = false;
 	struct cs_err e = { 0 };
 	char id[CS_UUID_TEXT];
 
-	fake_signer_stop(signers[0]);
-	signers[0] = NULL;
-	while (count_events("signer.lost") == 0 && cs_clock_mono() < until)
-		nanosleep(&(struct timespec){ .tv_nsec = 20000000 }, NULL);
+	stop_signer(0);
 	submit("fw-prod", 1, CS_ST_PENDING, id);
 	approve(id, APPROVER1, "approver1");
 	approve(id, APPROVER2, "approver2");
 	wait_state(id, CS_ST_APPROVED);
-	lost_attempt(id);
+	half_an_attempt(id, 0);
 	p->version = 8;
 	for (size_t i = 0; i < p->key_count; i++)
 		for (size_t n = 0; n < p->keys[i].quorum.count; n++)
