@@ -213,10 +213,15 @@ static bool read_value(struct plain *t, struct cs_json *v)
 /* The root stands behind nothing, every other value behind a bracket or a comma, or their name. */
 static size_t most_values(struct cs_bytes in)
 {
+	static const bool is_before_value[UINT8_MAX + 1] = {
+		[','] = true,
+		['{'] = true,
+		['['] = true,
+	};
 	size_t count = 1;
 
 	for (size_t i = 0; i < in.len; i++)
-		count += in.data[i] == ',' || in.data[i] == '{' || in.data[i] == '[';
+		count += is_before_value[in.data[i]];
 	return count;
 }
 
