@@ -62,8 +62,8 @@ CREATE TABLE document (
 
 -- Documents by their places; the document then says whether it is the one. An index whose keys come in no order
 -- costs every commit a page for each row, so the writer keeps what is new in memory and adds to this table one range
--- of places at a time: at every 32nd request the next one of 2,048, those of kind 0 first. So the number of the last
--- request says which rows must be here, and of the last 65,536 some are not. See src/store/sqlite/places.c. No
+-- of places at a time: at every 64th request the next one of 2,048, those of kind 0 first. So the number of the last
+-- request says which rows must be here, and of the last 131,072 some are not. See src/store/sqlite/places.c. No
 -- reference, which would cost a look at each row.
 CREATE TABLE request_place (
 	kind    INTEGER NOT NULL,                        -- 0: document.equality_place, 1: document.key_place

@@ -30,9 +30,9 @@
 
 static const char looking[] = "looking for a request";
 
-/* A round of 65,536 requests: 64 entries a turn, 1.5 MiB of memory, and at most so many documents
+/* A round of 131,072 requests: 128 entries a turn, 3 MiB of memory, and at most so many documents
  * to be read at the start. */
-const struct sq_places_shape sq_places_shape = { .bits = 10, .step = 32 };
+const struct sq_places_shape sq_places_shape = { .bits = 10, .step = 64 };
 
 struct entry {
 	int64_t place, request;
