@@ -122,17 +122,21 @@ static enum cs_rc repair_run(struct cs_core *c, struct cs_store *s, void *arg, s
 	return cs_core_repair(c, s, e);
 }
 
-/** Outcomes were lost while the log could not be written; now it can. */
+/** Outcomes were lost while the log could not be written; now it can, or it is tried again. */
 static void repair(struct cs_core *c)
 {
 	struct cs_err e = { 0 };
 
 	if (!atomic_exchange(&c->outcome_lost, false))
 		return;
-	if (cs_writer_run(c, repair_run, NULL, &e) != CS_OK)
-		atomic_store(&c->outcome_lost, true); /* the writer has said why */
-	else
+	if (cs_writer_run(c, repair_run, NULL, &e) == CS_OK) {
 		cs_waits_notify_all(c);
+		return;
+	}
+	atomic_store(&c->outcome_lost, true);
+	if (!atomic_load(&c->log_broken)) /* of that the writer has told */
+		cs_log(CS_LOG_ERROR, "repair", "requests whose outcome was lost stay signing: %s",
+		       e.msg);
 }
 
 /** Not while another program's events may stand at the log's end. */

@@ -4,24 +4,10 @@
  * flipped byte on disk is in tests/flow/log_is_checked.py.
  */
 #include <check.h>
-#include <sqlite3.h>
 #include <stdio.h>
 #include <time.h>
 
 #include "unit/core_rig.h"
-
-/* Run SQL on the file as somebody with access to it would, who first got rid of the triggers. */
-static void outside(const char *sql)
-{
-	sqlite3 *db = NULL;
-
-	ck_assert_int_eq(sqlite3_open(database, &db), SQLITE_OK);
-	sqlite3_busy_timeout(db, 5000);
-	sqlite3_exec(db, "DROP TRIGGER event_update", NULL, NULL, NULL);
-	ck_assert_msg(sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK, "%s",
-		      sqlite3_errmsg(db));
-	sqlite3_close(db);
-}
 
 static unsigned long long alarms(void)
 {

@@ -4,8 +4,10 @@
  * hand, while the signer is away. And of a move that no artifact makes.
  */
 #include <check.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "unit/core_rig.h"
 #include "unit/samples.h"
@@ -167,6 +169,49 @@ START_TEST(a_lost_attempt_goes_back_under_the_new_policy)
 }
 END_TEST
 
+/** Wait until something is written to a file that has taken the place of standard error. */
+static void wait_for_line(FILE *lines, const char *what)
+{
+	const int64_t until = cs_clock_mono() + WAIT_MAX;
+	char seen[4096];
+	ssize_t n;
+
+	do {
+		ck_assert_int_lt(cs_clock_mono(), until);
+		nanosleep(&(struct timespec){ .tv_nsec = 20000000 }, NULL);
+		n = pread(fileno(lines), seen, sizeof(seen) - 1, 0);
+		ck_assert_int_ge(n, 0);
+		seen[n] = '\0';
+	} while (!strstr(seen, what));
+}
+
+/* A document that cannot be read keeps the request where it is; when it is back, so is the request.
+ */
+START_TEST(a_repair_that_fails_is_told_and_tried_again)
+{
+	const int saved = dup(STDERR_FILENO);
+	FILE *lines = tmpfile();
+	char id[CS_UUID_TEXT];
+
+	ck_assert_ptr_nonnull(lines);
+	stop_signer(1);
+	submit("fw-dev", 1, CS_ST_APPROVED, id);
+	half_an_attempt(id, 0);
+	outside("UPDATE document SET bytes = CAST(bytes || ' ' AS BLOB)");
+	dup2(fileno(lines), STDERR_FILENO);
+	atomic_store(&core->outcome_lost, true);
+	wait_for_line(lines, "\"repair\"");
+	dup2(saved, STDERR_FILENO);
+	close(saved);
+	fclose(lines);
+	ck_assert_int_eq(count_events("sign.unknown"), 0);
+	outside("UPDATE document SET bytes = CAST(rtrim(bytes) AS BLOB)");
+	wait_state(id, CS_ST_APPROVED);
+	ck_assert_int_eq(count_events("sign.unknown"), 1);
+	signers[1] = fake_signer_start(dir, "dev", policy);
+}
+END_TEST
+
 static enum cs_rc revive_run(struct cs_core *c, struct cs_store *s, void *arg, struct cs_err *e)
 {
 	const struct cs_case *k = arg;
@@ -194,6 +239,7 @@ END_TEST
 void add_repair_tests(TCase *t)
 {
 	tcase_add_test(t, a_signed_artifact_is_not_signed_again);
+	tcase_add_test(t, a_repair_that_fails_is_told_and_tried_again);
 	tcase_add_loop_test(t, a_lost_attempt_goes_back_under_the_new_policy, 0, 2);
 	tcase_add_test(t, no_answer_twice_is_a_failure_though_another_outcome_is_lost);
 }

@@ -4,6 +4,7 @@
  */
 #include <check.h>
 #include <semaphore.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -148,6 +149,18 @@ int64_t verify_log(void)
 	cs_buf_done(&out);
 	cs_store_close(s);
 	return summary.signatures;
+}
+
+void outside(const char *sql)
+{
+	sqlite3 *db = NULL;
+
+	ck_assert_int_eq(sqlite3_open(database, &db), SQLITE_OK);
+	sqlite3_busy_timeout(db, 5000);
+	sqlite3_exec(db, "DROP TRIGGER event_update", NULL, NULL, NULL);
+	ck_assert_msg(sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK, "%s",
+		      sqlite3_errmsg(db));
+	sqlite3_close(db);
 }
 
 void teardown(void)

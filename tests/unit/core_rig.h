@@ -31,6 +31,8 @@ enum cs_rc try_open(struct cs_err *e);
 int64_t verify_log(void);
 /** How many events of a kind the log has. */
 int count_events(const char *kind);
+/** Run SQL on the file as somebody with access to it would, who first got rid of the triggers. */
+void outside(const char *sql);
 
 /** Of core_logcheck.c. */
 void add_logcheck_tests(TCase *t);
