@@ -24,6 +24,10 @@ enum cs_rc cs_thread_start(pthread_t *threadp, const char *name, void *(*run)(vo
  * nothing: nice 19, which on Linux is a thread's own (setpriority(2)). Where that is not allowed
  * nothing changes. */
 void cs_thread_give_way(void);
+/** The calling thread, and those that it starts from now on, ask for short turns on a processor,
+ * and so get the next one sooner: the runtime of sched_setattr(2), which Linux takes for this
+ * from 6.12 on. Where it does not nothing changes. */
+void cs_thread_take_short_turns(void);
 /** The calling thread, when it is woken, lets others finish what they are at: SCHED_BATCH
  * (sched(7)). Where that is not allowed nothing changes. */
 void cs_thread_wait_its_turn(void);

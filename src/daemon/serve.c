@@ -22,6 +22,7 @@
 #include "base/log.h"
 #include "base/notify.h"
 #include "base/text.h"
+#include "base/thread.h"
 #include "daemon/files.h"
 #include "daemon/report.h"
 #include "http/http.h"
@@ -297,6 +298,8 @@ static enum cs_rc start(struct daemon *d, struct cs_err *e)
 	rc = harden(e);
 	if (rc == CS_OK)
 		rc = raise_file_limit(d->files.config, e);
+	/* a signer that computes would keep the others waiting for milliseconds at every step */
+	cs_thread_take_short_turns();
 	if (rc == CS_OK)
 		rc = open_core(d, e);
 	if (rc == CS_OK)

@@ -57,6 +57,7 @@ void add_log_tests(TCase *tc);
 void add_notify_tests(TCase *tc);
 void add_metrics_tests(TCase *tc);
 void add_bloom_tests(TCase *tc);
+void add_thread_tests(TCase *tc);
 void add_yaml_tests(TCase *tc);
 void add_schema_tests(TCase *tc);
 

@@ -19,7 +19,7 @@ static const struct {
 	{ "log", add_log_tests },         { "notify", add_notify_tests },
 	{ "yaml", add_yaml_tests },       { "schema", add_schema_tests },
 	{ "metrics", add_metrics_tests }, { "pk-table", add_pk_table_tests },
-	{ "bloom", add_bloom_tests },
+	{ "bloom", add_bloom_tests },     { "thread", add_thread_tests },
 };
 
 int main(void)
