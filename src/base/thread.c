@@ -7,24 +7,14 @@
 
 #include <assert.h>
 #include <sched.h>
-#include <stdint.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
 #include <unistd.h>
+
+#include "base/sched_attr.h"
 
 #define LOWEST 19         /* of nice values */
 #define SHORT_TURN 100000 /* ns; Linux takes no less, and has turns of 0.7 to 3 ms itself */
-
-/** Of sched_setattr(2), for which the C library has neither type nor function. */
-struct scheduling {
-	uint32_t size, policy;
-	uint64_t flags;
-	int32_t nice;
-	uint32_t priority;
-	uint64_t runtime, deadline, period;
-};
-_Static_assert(sizeof(struct scheduling) == 48, "as the kernel first had it");
 
 enum cs_rc cs_thread_start(pthread_t *threadp, const char *name, void *(*run)(void *), void *arg,
 			   struct cs_err *e)
@@ -41,12 +31,12 @@ enum cs_rc cs_thread_start(pthread_t *threadp, const char *name, void *(*run)(vo
 /** Of the calling thread; the rest stays as it is. */
 static void set_turn(uint64_t ns)
 {
-	struct scheduling s = { 0 };
+	struct cs_sched_attr attr = { 0 };
 
-	if (syscall(SYS_sched_getattr, 0, &s, sizeof(s), 0) != 0)
+	if (cs_sched_getattr(&attr) != 0)
 		return;
-	s.runtime = ns;
-	(void)!syscall(SYS_sched_setattr, 0, &s, 0);
+	attr.runtime = ns;
+	(void)cs_sched_setattr(&attr);
 }
 
 void cs_thread_take_short_turns(void)

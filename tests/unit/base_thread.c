@@ -6,28 +6,20 @@
 #include <sched.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/sched_attr.h"
 #include "base/thread.h"
 #include "unit/base_unit.h"
 
 #define SHORT_TURN 100000 /* ns */
 
-/* As sched_setattr(2) has it; its runtime is the turn, 0 from a kernel that has none to give. */
-struct scheduling {
-	uint32_t size, policy;
-	uint64_t flags;
-	int32_t nice;
-	uint32_t priority;
-	uint64_t runtime, deadline, period;
-};
-
-static struct scheduling look(void)
+/* Its runtime is the turn, 0 from a kernel that has none to give. */
+static struct cs_sched_attr look(void)
 {
-	struct scheduling s = { 0 };
+	struct cs_sched_attr s = { 0 };
 
-	if (syscall(SYS_sched_getattr, 0, &s, sizeof(s), 0) != 0)
+	if (cs_sched_getattr(&s) != 0)
 		s.policy = (uint32_t)sched_getscheduler(0);
 	s.nice = getpriority(PRIO_PROCESS, (id_t)gettid());
 	return s;
@@ -36,10 +28,10 @@ static struct scheduling look(void)
 /* Not before Linux 6.12, and not where a sandbox forbids it. */
 static bool system_gives_turns(void)
 {
-	struct scheduling s = look();
+	struct cs_sched_attr s = look();
 
 	s.runtime = 2 * SHORT_TURN;
-	return syscall(SYS_sched_setattr, 0, &s, 0) == 0 && look().runtime == s.runtime;
+	return cs_sched_setattr(&s) == 0 && look().runtime == s.runtime;
 }
 
 static void in_thread(void *(*run)(void *), void *arg)
@@ -53,7 +45,7 @@ static void in_thread(void *(*run)(void *), void *arg)
 
 static void *look_main(void *arg)
 {
-	*(struct scheduling *)arg = look();
+	*(struct cs_sched_attr *)arg = look();
 	return NULL;
 }
 
@@ -61,8 +53,8 @@ static void *look_main(void *arg)
 static void *short_main(void *arg)
 {
 	const bool given = system_gives_turns();
-	const struct scheduling before = look();
-	struct scheduling s[3];
+	const struct cs_sched_attr before = look();
+	struct cs_sched_attr s[3];
 
 	(void)arg;
 	cs_thread_take_short_turns();
