@@ -295,11 +295,11 @@ static enum cs_rc start(struct daemon *d, struct cs_err *e)
 	if (rc != CS_OK)
 		return rc;
 	cs_log_set_level((enum cs_log_level)d->files.config->log_level);
+	/* a signer that computes would keep the others waiting for milliseconds at every step */
+	cs_thread_take_short_turns();
 	rc = harden(e);
 	if (rc == CS_OK)
 		rc = raise_file_limit(d->files.config, e);
-	/* a signer that computes would keep the others waiting for milliseconds at every step */
-	cs_thread_take_short_turns();
 	if (rc == CS_OK)
 		rc = open_core(d, e);
 	if (rc == CS_OK)
